@@ -1,0 +1,1 @@
+"""Where Alembic meets the hub's tables."""

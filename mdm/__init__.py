@@ -1,0 +1,1 @@
+"""The hub: captures changes, masters golden records from them and publishes views."""

@@ -1,0 +1,1 @@
+"""The command groups of mdm, one module for a noun, imported only when asked for."""

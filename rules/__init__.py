@@ -1,0 +1,1 @@
+"""Consistency rules: pure, without I/O or clock, each written once."""

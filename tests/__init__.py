@@ -1,0 +1,1 @@
+"""Tests of the hub: unit, integration, acceptance and benchmarks."""

@@ -1,0 +1,1 @@
+"""Tests that run the whole hub as a stranger would."""

@@ -1,0 +1,1 @@
+"""Tests without a database; the folders mirror the source."""
