@@ -1,0 +1,121 @@
+"""The catalogue: every entity, group and item that the hub masters, read once from catalogue.yaml."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+
+class ItemType(StrEnum):
+    """How an item's value is typed; its canonical JSON is what PostgreSQL's to_jsonb gives in UTC."""
+
+    TEXT = "text"
+    BOOL = "bool"
+    INT = "int"
+    DATE = "date"
+    TIMESTAMPTZ = "timestamptz"
+    GOLDEN_ID = "golden_id"
+
+
+class Classification(StrEnum):
+    """Who may see a value: public, personal (identifies a person), restricted (the MPAN)."""
+
+    PUBLIC = "public"
+    PERSONAL = "personal"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An attribute of an entity. `reference` names the entity whose golden id it holds."""
+
+    name: str
+    type: ItemType
+    definition: str
+    format: str | None = None
+    values: tuple[str, ...] = ()
+    classification: Classification = Classification.PUBLIC
+    normalisation: str | None = None
+    critical: bool = False
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Items that a source dates and sends together; `survivorship` ranks systems, best first."""
+
+    name: str
+    owner: str
+    survivorship: tuple[str, ...]
+    items: tuple[Item, ...]
+    atomic: bool = False
+
+    @property
+    def follows_appointment(self) -> bool:
+        """Whether the best source is the metering service appointed on the date."""
+        return "appointed" in self.survivorship
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """A kind of thing of which the hub keeps golden records."""
+
+    name: str
+    definition: str
+    identity: str
+    groups: tuple[Group, ...]
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, in catalogue order."""
+        return tuple(item for group in self.groups for item in group.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All entities by name. Group names are unique over all of them."""
+
+    entities: dict[str, Entity]
+
+    def entity(self, name: str) -> Entity:
+        """Return the entity of that name; KeyError when the catalogue has none."""
+        return self.entities[name]
+
+    def groups(self) -> Iterator[tuple[Entity, Group]]:
+        """Yield every group with its entity, in catalogue order."""
+        for entity in self.entities.values():
+            for group in entity.groups:
+                yield entity, group
+
+
+@cache
+def load() -> Catalogue:
+    """Read the catalogue that ships with the package."""
+    text = resources.files("golden_records").joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    declared: dict[str, Any] = yaml.safe_load(text)
+    return Catalogue(entities={name: _entity(name, entry) for name, entry in declared.items()})
+
+
+def _entity(name: str, entry: dict[str, Any]) -> Entity:
+    groups = tuple(_group(group, fields) for group, fields in entry["groups"].items())
+    return Entity(name=name, definition=entry["definition"], identity=entry["identity"], groups=groups)
+
+
+def _group(name: str, entry: dict[str, Any]) -> Group:
+    return Group(
+        name=name,
+        owner=entry["owner"],
+        survivorship=tuple(entry["survivorship"]),
+        items=tuple(_item(item, fields) for item, fields in entry["items"].items()),
+        atomic=entry.get("atomic", False),
+    )
+
+
+def _item(name: str, entry: dict[str, Any]) -> Item:
+    known = entry | {"type": ItemType(entry["type"]), "values": tuple(entry.get("values", ()))}
+    known["classification"] = Classification(entry.get("classification", "public"))
+    return Item(name=name, **known)

@@ -1,0 +1,313 @@
+"""The tables of the golden store (schema `golden`); typed golden tables follow the catalogue.
+
+Law 3 is kept here: a golden record's versions are dense (primary key golden_id, version), a source's changes are
+ordered by (commit LSN, ordinal) and stand once (primary key of the journal).
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from golden_records import catalogue
+from golden_records.catalogue import Entity, ItemType
+from golden_records.metadata import metadata
+
+SCHEMA = "golden"
+CHANGES_PER_BLOCK = 32_768  # change_id = block * CHANGES_PER_BLOCK + change_no
+
+
+class PgLsn(UserDefinedType[str]):
+    """PostgreSQL's pg_lsn: a position in the write-ahead log."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Name the type in DDL."""
+        return "pg_lsn"
+
+
+Moment = DateTime(timezone=True)
+
+change_block = Sequence("change_block", schema=SCHEMA, metadata=metadata, data_type=BigInteger, cache=1)
+golden_id = Sequence("golden_id", schema=SCHEMA, metadata=metadata, data_type=BigInteger, cache=1)
+
+source_system = Table(
+    "source_system",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("participant", Text),
+    Column("distributors", ARRAY(Text)),
+    schema=SCHEMA,
+    comment="Systems that the hub captures; source 0 is the hub itself (retries, due dates, decisions).",
+)
+
+participant = Table(
+    "participant",
+    metadata,
+    Column("mpid", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_to", Date),
+    schema=SCHEMA,
+    comment="Market participants by role: reference data.",
+)
+
+distributor_area = Table(
+    "distributor_area",
+    metadata,
+    Column("distributor", Text, primary_key=True),
+    Column("gsp_group", Text, primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_to", Date),
+    schema=SCHEMA,
+    comment="Which GSP groups a distributor's points may lie in: dated reference data, never a formula.",
+)
+
+catalogue_item = Table(
+    "catalogue_item",
+    metadata,
+    Column("item_group", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("classification", Text, nullable=False),
+    Column("is_atomic", Boolean, nullable=False),
+    Column("survivorship", ARRAY(Text), nullable=False),
+    schema=SCHEMA,
+    comment="The catalogue as the queries of mastering read it; written from catalogue.yaml at upgrade.",
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True),
+    Column("commit_lsn", PgLsn, primary_key=True),
+    Column("ordinal", BigInteger, primary_key=True),
+    Column("change_id", BigInteger, nullable=False, unique=True),
+    Column("xid", BigInteger),
+    Column("committed_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("source_key", Text),
+    Column("payload", JSONB),
+    schema=SCHEMA,
+    comment="Every change, once: the primary key refuses a change that comes twice (law 1).",
+)
+
+crosswalk = Table(
+    "crosswalk",
+    metadata,
+    Column("crosswalk_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("golden_id", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("linked_at", Moment, nullable=False),
+    Column("unlinked_at", Moment),
+    CheckConstraint("origin in ('AUTO', 'MANUAL')", name="origin"),
+    Index("crosswalk_live_uq", "entity", "key", unique=True, postgresql_where=text("unlinked_at is null")),
+    Index("crosswalk_golden_id_ix", "golden_id"),
+    schema=SCHEMA,
+    comment="Which key is which golden record, dated. A live key belongs to one golden record: the claim that makes "
+    "it safe that many sources present the same new thing at once.",
+)
+
+golden_record = Table(
+    "golden_record",
+    metadata,
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("entity", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    schema=SCHEMA,
+    comment="Every golden id ever given; its row is locked while the golden record is being mastered.",
+)
+
+source_record = Table(
+    "source_record",
+    metadata,
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("item_group", Text, primary_key=True),
+    Column("source_id", SmallInteger, primary_key=True),
+    Column("source_key", Text, primary_key=True),
+    Column("effective_from", Moment),
+    Column("effective_to", Moment),
+    Column("item_values", JSONB, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    UniqueConstraint("source_id", "source_key", "item_group"),
+    schema=SCHEMA,
+    comment="What each source says now about each golden record: the candidates of survivorship, losers included.",
+    postgresql_with={"fillfactor": "85"},
+)
+
+golden_version = Table(
+    "golden_version",
+    metadata,
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("entity", Text, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("source_id", SmallInteger, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("commit_lsn", PgLsn, nullable=False),
+    Column("committed_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("changed", JSONB, nullable=False),
+    Column("lineage", JSONB, nullable=False),
+    schema=SCHEMA,
+    comment="One row a golden record and source transaction that changed it, versions dense from 1: what changed "
+    "(item -> value) and where each value came from (item -> [source_id, change_id]).",
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("conflict_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("golden_id", BigInteger, nullable=False),
+    Column("item_group", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("source_id", SmallInteger, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("value", JSONB),
+    Column("owner_source_id", SmallInteger, nullable=False),
+    Column("owner_change_id", BigInteger, nullable=False),
+    Column("owner_value", JSONB),
+    Column("owner", Text, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Index(
+        "conflict_open_uq", "golden_id", "item", "source_id", unique=True, postgresql_where=text("closed_at is null")
+    ),
+    schema=SCHEMA,
+    comment="A copy that differs from the surviving value, and who is accountable for the item (law 4).",
+)
+
+violation = Table(
+    "violation",
+    metadata,
+    Column("violation_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("rule", Integer, nullable=False),
+    Column("source_id", SmallInteger, nullable=False),
+    Column("source_key", Text, nullable=False),
+    Column("item_group", Text, nullable=False),
+    Column("golden_id", BigInteger),
+    Column("change_id", BigInteger, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Index(
+        "violation_open_uq",
+        "source_id",
+        "source_key",
+        "item_group",
+        "rule",
+        unique=True,
+        postgresql_where=text("closed_at is null"),
+    ),
+    schema=SCHEMA,
+    comment="A value that passed although a rule of severity W speaks against it; closed when the source mends it.",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source_id", SmallInteger, nullable=False),
+    Column("source_key", Text, nullable=False),
+    Column("item_group", Text, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("commit_lsn", PgLsn, nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("rule", Integer),
+    Column("reason", Text, nullable=False),
+    Column("record", JSONB),
+    Column("point_key", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("1")),
+    Column("quarantined_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Column("outcome", Text),
+    CheckConstraint("outcome in ('mastered', 'superseded', 'withdrawn')", name="outcome"),
+    Index(
+        "quarantine_open_uq",
+        "source_id",
+        "source_key",
+        "item_group",
+        unique=True,
+        postgresql_where=text("closed_at is null"),
+    ),
+    Index("quarantine_point_ix", "point_key", postgresql_where=text("closed_at is null")),
+    schema=SCHEMA,
+    comment="What could not be mastered, with its position and reason; the payload stands in the journal (law 6). "
+    "Open rows can be put through again.",
+)
+
+due = Table(
+    "due",
+    metadata,
+    Column("due_at", Moment, primary_key=True),
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("item_group", Text, primary_key=True),
+    schema=SCHEMA,
+    comment="When a value dated ahead comes into force or runs out, so that mastering looks at it again then.",
+)
+
+SQL_TYPES: dict[ItemType, TypeEngine[object]] = {
+    ItemType.TEXT: Text(),
+    ItemType.BOOL: Boolean(),
+    ItemType.INT: Integer(),
+    ItemType.DATE: Date(),
+    ItemType.TIMESTAMPTZ: Moment,
+    ItemType.GOLDEN_ID: BigInteger(),
+}
+
+_INDEXES: dict[str, tuple[Index, ...]] = {
+    "metering_point": (
+        Index("metering_point_mpan_uq", "mpan", unique=True),
+        Index("metering_point_address_id_ix", "address_id"),
+    ),
+    "meter": (Index("meter_metering_point_id_ix", "metering_point_id"),),
+    "address": (),
+    "contract": (),
+    "appointment": (
+        Index("appointment_metering_point_id_ix", "metering_point_id"),
+        Index("appointment_contract_id_ix", "contract_id"),
+    ),
+}
+
+
+def _typed(entity: Entity) -> Table:
+    return Table(
+        entity.name,
+        metadata,
+        Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("version", Integer, nullable=False),
+        *(Column(item.name, SQL_TYPES[item.type], comment=item.definition) for item in entity.items),
+        Column("lineage", JSONB, nullable=False),
+        Column("updated_at", Moment, nullable=False),
+        *_INDEXES[entity.name],
+        schema=SCHEMA,
+        comment=f"Golden records: {entity.definition} Written by mastering alone.",
+        postgresql_with={"fillfactor": "80"},
+    )
+
+
+golden: dict[str, Table] = {entity.name: _typed(entity) for entity in catalogue.load().entities.values()}
