@@ -1,0 +1,133 @@
+"""Opening PostgreSQL: connections for queries, engines and the schema's upgrade for migrations.
+
+Every session works in UTC. A transaction is opened with transaction(), at the edge (command, route, worker) and only
+there. No message shows the password of a DSN.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.pq import TransactionStatus
+
+from mdm.errors import MdmError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Engine
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_SESSION = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+_PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
+
+
+class DatabaseError(MdmError):
+    """The database cannot be used as it is."""
+
+
+class InvalidDsn(DatabaseError):
+    """The text is not a DSN."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """No session could be opened in the time that was given."""
+
+
+class NestedTransaction(DatabaseError):
+    """Code inside a transaction tried to open another: only the edge opens one."""
+
+
+def connect(dsn: str, *, application_name: str = "mdm", wait: float = 10.0, autocommit: bool = True) -> Connection:
+    """Open a session in UTC; try again for so many seconds while the server does not take connections.
+
+    Raises InvalidDsn, or DatabaseUnreachable which says why and what to do.
+    """
+    parameters = _parameters(dsn)
+    parameters["options"] = f"{parameters.get('options', '')} {_SESSION}".strip()
+    parameters.setdefault("application_name", application_name)
+    parameters.setdefault("connect_timeout", "10")
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return psycopg.connect(**parameters, autocommit=autocommit, client_encoding="utf8")
+        except psycopg.OperationalError as error:
+            if time.monotonic() >= deadline or not _will_pass(error):
+                raise _unreachable(dsn, error) from error
+            time.sleep(0.1)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Connection]:
+    """Open the one transaction of a piece of work: committed at the end, rolled back by an exception."""
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise NestedTransaction("A transaction is open already on this connection. Open one at the edge alone.")
+    with connection.transaction():
+        yield connection
+
+
+def redacted(dsn: str) -> str:
+    """Describe where a DSN leads, fit to be printed: without password and options."""
+    parts = _parameters(dsn)
+    user = f"{parts['user']}@" if "user" in parts else ""
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"postgresql://{user}{parts.get('host', 'localhost')}{port}/{parts.get('dbname', '')}"
+
+
+def engine(dsn: str) -> "Engine":
+    """Return an SQLAlchemy engine without a pool, for migrations; its sessions are those of connect()."""
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only migrations need SQLAlchemy's engine
+
+    return create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(dsn, autocommit=False), poolclass=pool.NullPool
+    )
+
+
+def upgrade(dsn: str, revision: str = "head") -> None:
+    """Bring the hub's schema to a revision; two at once wait for each other."""
+    from alembic import command  # noqa: PLC0415 - only migrations need Alembic
+
+    with engine(dsn).connect() as connection:
+        configuration = migrations()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+
+
+def migrations() -> "Config":
+    """Return the configuration of Alembic for the migrations of this installation: the wheel's or the checkout's."""
+    from alembic.config import Config  # noqa: PLC0415 - only migrations need Alembic
+
+    package = Path(__file__).parent
+    folder = package / "_alembic"
+    configuration = Config()
+    configuration.set_main_option("script_location", str(folder if folder.exists() else package.parent / "alembic"))
+    return configuration
+
+
+def _parameters(dsn: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo.conninfo_to_dict(dsn))
+    except psycopg.ProgrammingError:
+        # libpq's own message repeats the text, password included.
+        raise InvalidDsn(
+            "The database address is not valid. Write it as postgresql://user:password@host:port/database, with "
+            "special characters of the password percent-encoded."
+        ) from None
+
+
+def _will_pass(error: psycopg.OperationalError) -> bool:
+    """Tell a server that is not up yet from one that refuses this client."""
+    said = str(error)
+    return "FATAL" not in said or any(word in said for word in _PASSING)
+
+
+def _unreachable(dsn: str, error: psycopg.OperationalError) -> DatabaseUnreachable:
+    said = str(error).strip().splitlines()[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    return DatabaseUnreachable(
+        f"The database {redacted(dsn)} cannot be opened: {said}. Check that the server runs, that the address is right "
+        "and that the role may connect, then try again."
+    )

@@ -1,0 +1,32 @@
+"""Where the hub's own database is: on a server of the user's choice, or on the embedded one."""
+
+from mdm import db, embedded
+from mdm.embedded import EmbeddedServer
+from mdm.settings import Settings
+
+DATABASE = "hub"
+
+
+def dsn(settings: Settings) -> str:
+    """Return the DSN of the hub's database; the embedded server is started for it and goes on running."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    return embedded.start(settings.hub_folder).ensure_database(DATABASE)
+
+
+def start_embedded(settings: Settings) -> list[EmbeddedServer]:
+    """Start the embedded servers that these settings call for: the market's always, the hub's without a DSN."""
+    folders = [settings.market_folder] if settings.database_url else [settings.market_folder, settings.hub_folder]
+    return [embedded.start(folder) for folder in folders]
+
+
+def stop_embedded(settings: Settings) -> int:
+    """Stop the embedded servers that run on the data folder; return how many did."""
+    return sum(embedded.stop(folder) for folder in (settings.market_folder, settings.hub_folder))
+
+
+def initialise(settings: Settings) -> str:
+    """Bring the hub's database to the present schema; return its DSN."""
+    address = dsn(settings)
+    db.upgrade(address)
+    return address

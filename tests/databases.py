@@ -1,0 +1,39 @@
+"""Databases for tests, each created for one test and dropped after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from psycopg import sql
+
+from mdm import db
+from mdm.embedded import EmbeddedServer
+
+
+@contextmanager
+def fresh(server: EmbeddedServer, *, prefix: str = "test", template: str = "template1") -> Iterator[str]:
+    """Create a database, as a copy of template, and drop it at the end, whoever is still connected."""
+    name = f"{prefix}_{uuid4().hex[:12]}"
+    statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+    with db.connect(server.dsn()) as connection:
+        connection.execute(statement)
+    try:
+        yield server.dsn(name)
+    finally:
+        _drop(server, name)
+
+
+def create_template(server: EmbeddedServer, name: str) -> None:
+    """Create a database with the hub's present schema, to be copied for tests."""
+    db.upgrade(server.ensure_database(name))
+
+
+def _drop(server: EmbeddedServer, name: str) -> None:
+    """Drop a database with the slots in it; whatever a test left connected is sent away and cannot come back."""
+    if not server.is_running():
+        return
+    database = sql.Identifier(name)
+    with db.connect(server.dsn()) as connection:
+        connection.execute(sql.SQL("alter database {} allow_connections false").format(database))
+        connection.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [name])
+        connection.execute(sql.SQL("drop database {} with (force)").format(database))
