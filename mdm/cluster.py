@@ -11,11 +11,15 @@ import secrets
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from psycopg import conninfo
+from psycopg.pq import PGconn, Ping
 
 from mdm import accounts
 from mdm.accounts import Account
@@ -164,19 +168,37 @@ def find_postmaster(folder: Path) -> Postmaster | None:
     return Postmaster(pid=int(lines[0]), port=int(lines[3]), socket_folder=Path(lines[4]), status=status)
 
 
+def answers(running: Postmaster) -> bool:
+    """Tell whether a server takes connections: one that was killed a moment ago still looks alive."""
+    address = conninfo.make_conninfo(host=str(running.socket_folder), port=running.port)
+    return PGconn.ping(address.encode()) == Ping.OK
+
+
 def end_orphans(folder: Path) -> None:
     """End what a killed server left running on folder; call it only when its postmaster is dead.
 
     A backend in the middle of a long computation does not notice that its postmaster died, and no new server starts
-    beside it. PostgreSQL would also believe a lock file whose process id now belongs to a stranger: it is removed.
+    beside it. PostgreSQL would also believe a lock file whose process id belongs to a stranger now, or to a zombie.
     """
     orphans = [process for process in psutil.process_iter() if _serves(process.pid, folder)]
     for orphan in orphans:
         orphan.kill()
     psutil.wait_procs(orphans, timeout=10)
     lines = _lock_file(folder)
-    if lines and psutil.pid_exists(int(lines[0])):
-        (folder / "postmaster.pid").unlink()
+    if len(lines) >= 5:
+        _await_end(int(lines[0]))
+        if psutil.pid_exists(int(lines[0])):
+            (Path(lines[4]) / f".s.PGSQL.{lines[3]}.lock").unlink(missing_ok=True)
+            (folder / "postmaster.pid").unlink()
+
+
+def _await_end(pid: int) -> None:
+    """Wait while a killed PostgreSQL gives its memory back; a zombie has done so."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        deadline = time.monotonic() + 10
+        while process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _lock_file(folder: Path) -> list[str]:
@@ -234,6 +256,5 @@ def explain(output: str, folder: Path) -> str:
     for symptom, explanation in _EXPLANATIONS:
         if symptom in output:
             return explanation.format(folder=folder)
-    last_words = [line for line in output.splitlines() if "FATAL" in line or "error" in line.lower()][-3:]
-    said = " / ".join(last_words or output.splitlines()[-3:])
+    said = " / ".join(re.findall(r"(?:LOG|ERROR|FATAL|PANIC|error):\s+(.*)", output)[-3:]) or output.strip()[-300:]
     return f"PostgreSQL could not run on {folder}. It said: {said} - see {log(folder)}, mend that, then try again."

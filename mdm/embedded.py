@@ -152,7 +152,7 @@ def find(folder: Path) -> EmbeddedServer | None:
         return None
     accounts.of_folder(folder)
     running = cluster.find_postmaster(folder)
-    if running is None or running.status != "ready":
+    if running is None or not cluster.answers(running):
         return None
     return _server(running, folder, _wheel_binaries(), started_here=False)
 
@@ -197,7 +197,7 @@ def _await_settled(folder: Path, patience: float) -> Postmaster | None:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         running = cluster.find_postmaster(folder)
-        if running is None or running.status == "ready":
+        if running is None or (running.status == "ready" and cluster.answers(running)):
             return running
         time.sleep(0.05)
     raise EmbeddedError(f"PostgreSQL on {folder} is still starting or stopping. Wait for it, then try again.")
