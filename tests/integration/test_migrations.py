@@ -1,0 +1,93 @@
+"""The schema can be made, unmade and matches the declared tables."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic import command
+
+from mdm import db
+
+ROOT = Path(__file__).parents[2]
+
+
+def alembic(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Alembic from the project's root, where a folder bears its name."""
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"MDM_DATABASE_URL": dsn},
+    )
+
+
+def tables(dsn: str) -> int:
+    with db.connect(dsn) as connection:
+        found = connection.execute(
+            "select count(*) from pg_tables where schemaname in ('golden', 'hub') and tablename <> 'alembic_version'"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_command_line_upgrades_from_the_projects_root(market_dsn: str) -> None:
+    finished = alembic(market_dsn, "upgrade", "head")
+    assert finished.returncode == 0, finished.stderr
+    assert tables(market_dsn) > 0
+
+
+def test_downgrade_removes_every_table_and_upgrade_brings_them_back(hub_dsn: str) -> None:
+    before = tables(hub_dsn)
+    with db.engine(hub_dsn).connect() as connection:
+        configuration = db.migrations()
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "base")
+    assert tables(hub_dsn) == 0
+    db.upgrade(hub_dsn)
+    assert tables(hub_dsn) == before
+
+
+def test_declared_tables_are_those_of_the_migrations(hub_dsn: str) -> None:
+    with db.engine(hub_dsn).connect() as connection:
+        configuration = db.migrations()
+        configuration.attributes["connection"] = connection
+        command.check(configuration)
+
+
+def test_two_upgrades_at_once_wait_for_each_other(market_dsn: str) -> None:
+    failures: list[BaseException] = []
+
+    def upgrade() -> None:
+        try:
+            db.upgrade(market_dsn)
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert tables(market_dsn) > 0
+
+
+def test_schema_stands_on_debians_15(postgres15: str) -> None:
+    db.upgrade(postgres15)
+    assert tables(postgres15) > 0
+
+
+@pytest.mark.parametrize("schema", ["golden", "hub"])
+def test_every_constraint_of_the_schema_has_a_name_of_ours(hub_dsn: str, schema: str) -> None:
+    with db.connect(hub_dsn) as connection:
+        strays = connection.execute(
+            "select conname from pg_constraint where connamespace = %s::regnamespace"
+            " and contype in ('p', 'u', 'f', 'c') and conname !~ '_(pk|uq|fk|ck)$' and conname not like 'alembic%%'",
+            [schema],
+        ).fetchall()
+    assert strays == []

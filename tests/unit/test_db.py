@@ -1,0 +1,31 @@
+"""DSNs are shown without what is secret, and refused in plain words."""
+
+import pytest
+
+from mdm import db
+from mdm.db import DatabaseUnreachable, InvalidDsn
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://mdm:secret@db.example:5433/hub", "postgresql://mdm@db.example:5433/hub"),
+        ("host=db.example user=mdm password=secret dbname=hub", "postgresql://mdm@db.example/hub"),
+        ("postgresql:///hub?passfile=secret", "postgresql://localhost/hub"),
+    ],
+)
+def test_redacted_shows_no_secret(dsn: str, shown: str) -> None:
+    assert db.redacted(dsn) == shown
+
+
+def test_a_text_that_is_no_dsn_is_not_repeated() -> None:
+    with pytest.raises(InvalidDsn) as caught:
+        db.connect("postgres//mdm:secret@db/hub")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_server_that_does_not_answer_is_named_with_what_to_do() -> None:
+    with pytest.raises(DatabaseUnreachable, match="Check that the server runs") as caught:
+        db.connect("postgresql://mdm:secret@127.0.0.1:1/hub", wait=0)
+    assert "secret" not in str(caught.value)
