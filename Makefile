@@ -23,7 +23,7 @@ check: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet $(CHECKED) || { echo "Style: '$(BIN)/ruff check --fix' mends what it can."; exit 1; }
 	@$(BIN)/ruff format --check --quiet $(CHECKED) || { echo "Layout: run '$(BIN)/ruff format'."; exit 1; }
 	@$(BIN)/mypy --strict
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(INSTALLED) ## Measure against the budgets; writes .bench/result.json
 	@$(BIN)/mdm bench $(ARGS)

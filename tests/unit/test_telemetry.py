@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -15,15 +14,11 @@ MPAN = "1012345678901"
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     """The JSON log lines of this process, while the test runs."""
-    root, written = logging.getLogger(), io.StringIO()
-    before = (root.handlers, root.level, logging.getLogger("alembic").level)
+    written = io.StringIO()
     telemetry.configure(LogFormat.JSON, LogLevel.INFO, stream=written)
-    yield written
-    root.handlers, root.level = before[0], before[1]
-    logging.getLogger("alembic").setLevel(before[2])
-    structlog.reset_defaults()
+    return written
 
 
 def test_a_line_is_an_event_with_its_positions(lines: io.StringIO) -> None:
