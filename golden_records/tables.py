@@ -4,6 +4,8 @@ Law 3 is kept here: a golden record's versions are dense (primary key golden_id,
 ordered by (commit LSN, ordinal) and stand once (primary key of the journal).
 """
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -92,9 +94,22 @@ catalogue_item = Table(
     Column("owner", Text, nullable=False),
     Column("classification", Text, nullable=False),
     Column("is_atomic", Boolean, nullable=False),
+    Column("is_dated", Boolean, nullable=False),
     Column("survivorship", ARRAY(Text), nullable=False),
     schema=SCHEMA,
     comment="The catalogue as the queries of mastering read it; written from catalogue.yaml at upgrade.",
+)
+
+source_rank = Table(
+    "source_rank",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("item_group", Text, primary_key=True),
+    Column("place", SmallInteger, nullable=False),
+    Column("participant", Text),
+    schema=SCHEMA,
+    comment="Survivorship as a ranking of sources by group, from the catalogue; participant stands where the "
+    "metering service appointed on the date comes first.",
 )
 
 journal = Table(
@@ -176,7 +191,7 @@ golden_version = Table(
     Column("lineage", JSONB, nullable=False),
     schema=SCHEMA,
     comment="One row a golden record and source transaction that changed it, versions dense from 1: what changed "
-    "(item -> value) and where each value came from (item -> [source_id, change_id]).",
+    "(item -> value) and where each value came from (item -> change_id).",
 )
 
 conflict = Table(
@@ -270,7 +285,7 @@ due = Table(
     comment="When a value dated ahead comes into force or runs out, so that mastering looks at it again then.",
 )
 
-SQL_TYPES: dict[ItemType, TypeEngine[object]] = {
+SQL_TYPES: dict[ItemType, TypeEngine[Any]] = {
     ItemType.TEXT: Text(),
     ItemType.BOOL: Boolean(),
     ItemType.INT: Integer(),
@@ -281,7 +296,7 @@ SQL_TYPES: dict[ItemType, TypeEngine[object]] = {
 
 _INDEXES: dict[str, tuple[Index, ...]] = {
     "metering_point": (
-        Index("metering_point_mpan_uq", "mpan", unique=True),
+        Index("metering_point_mpan_ix", "mpan"),
         Index("metering_point_address_id_ix", "address_id"),
     ),
     "meter": (Index("meter_metering_point_id_ix", "metering_point_id"),),

@@ -1,0 +1,93 @@
+"""The inline checks: the rules of each scope put to the staged records, one statement a scope."""
+
+import psycopg
+
+from rules import registry
+from rules.model import Scope
+
+_POINT_KEYS = """
+select r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
+from (
+    select distinct source_id, case entity when 'metering_point' then key else point_key end as mpan
+    from stage_record where op = 'u' and (entity = 'metering_point' or point_key is not null)
+) k
+cross join lateral (
+    select exists (select from golden.distributor_area d where d.distributor = substr(k.mpan, 1, 2))
+               as known_distributor,
+           (select s.distributors from golden.source_system s where s.source_id = k.source_id and s.kind = 'SMRS')
+               as served_distributors
+    offset 0
+) reference
+cross join lateral (values {rules}) v (rule, severity, violated)
+join stage_record r on r.source_id = k.source_id and r.op = 'u'
+    and case r.entity when 'metering_point' then r.key else r.point_key end = k.mpan
+where v.violated
+"""
+
+_RECORDS = """
+select r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
+from (select s.*, {columns} from stage_record s where op = 'u' and item_group = '{item_group}') r
+cross join lateral (values {rules}) v (rule, severity, violated)
+where v.violated
+"""
+
+_AT_POINT = """
+select r.source_id, r.seq, r.source_key, r.item_group, v.rule, v.severity
+from (
+    select s.source_id, s.seq, s.source_key, s.item_group, {columns}
+    from stage_version s
+    left join (
+        select golden_id, tx,
+               max(value #>> '{{}}') filter (where item = 'market_segment') as market_segment,
+               max(value #>> '{{}}') filter (where item = 'connection_type') as connection_type,
+               max(value #>> '{{}}') filter (where item = 'created_date') as created_date,
+               max(value #>> '{{}}') filter (where item = 'disconnection_date') as disconnection_date
+        from stage_item
+        where item in ('market_segment', 'connection_type', 'created_date', 'disconnection_date') group by 1, 2
+    ) p on p.golden_id = s.point_id and p.tx = s.tx
+    where s.op = 'u' and s.item_group = '{item_group}'
+) r
+cross join lateral (values {rules}) v (rule, severity, violated)
+where v.violated
+"""
+
+_INSERT = "insert into stage_violation (source_id, change_no, source_key, item_group, rule, severity)"
+
+_POINT_COLUMNS = {
+    "market_segment": "p.market_segment",
+    "connection_type": "p.connection_type",
+    "created_date": "p.created_date::date",
+    "disconnection_date": "p.disconnection_date::date",
+}
+
+
+def check_records(connection: psycopg.Connection) -> int:
+    """Put the rules that read one record alone to the staged records; return how many violations there are."""
+    found = connection.execute(f"{_INSERT} {_POINT_KEYS.format(rules=_values(Scope.POINT_KEY))}").rowcount
+    for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment")):
+        query = _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_values(scope))
+        found += connection.execute(f"{_INSERT} {query}").rowcount
+    return found
+
+
+def check_at_points(connection: psycopg.Connection) -> int:
+    """Put the rules on appointments and meters to the staged versions and the state of their points then."""
+    found = 0
+    for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset")):
+        query = _AT_POINT.format(columns=_columns(scope), item_group=item_group, rules=_values(scope))
+        found += connection.execute(f"{_INSERT} {query}").rowcount
+    return found
+
+
+def _values(scope: Scope) -> str:
+    return ", ".join(f"({rule.code}, '{rule.severity}', {rule.violated})" for rule in registry.list_of_scope(scope))
+
+
+def _columns(scope: Scope) -> str:
+    return ", ".join(f"{_column(name)} as {name}" for name in scope.columns)
+
+
+def _column(name: str) -> str:
+    if name in _POINT_COLUMNS:
+        return _POINT_COLUMNS[name]
+    return f"(s.item_values ->> '{name}')" + ("::date" if name.endswith("_date") else "")

@@ -1,0 +1,47 @@
+"""Conflicts: a copy that differs from the value that survived, with who is accountable for the item (law 4).
+
+Values are compared without regard to case and spaces. A conflict closes when the copy agrees again or is gone.
+"""
+
+import psycopg
+
+from golden_records import journal
+
+_COMPARE = """
+insert into stage_conflict
+select w.golden_id, w.item_group, w.item, c.source_id, c.change_id, c.item_values -> w.item,
+       {winner}, w.change_id, w.value, i.owner, t.committed_at
+from (select distinct on (golden_id, item) * from stage_item where not is_aside
+      order by golden_id, item, tx desc) w
+join golden.catalogue_item i on i.item_group = w.item_group and i.item = w.item
+join stage_candidate c on c.golden_id = w.golden_id and c.item_group = w.item_group and c.tx = w.tx
+    and c.source_id <> {winner}
+join stage_tx t on t.tx = w.tx
+where not i.is_dated and nullif(w.value, 'null') is not null and nullif(c.item_values -> w.item, 'null') is not null
+  and upper(replace(c.item_values ->> w.item, ' ', '')) <> upper(replace(w.value #>> '{}', ' ', ''))
+"""
+
+_CLOSE = """
+update golden.conflict k set closed_at = e.at
+from (select e.golden_id, e.item_group, max(t.committed_at) as at
+      from stage_event e join stage_tx t using (tx) where not e.is_aside group by 1, 2) e
+where k.closed_at is null and k.golden_id = e.golden_id and k.item_group = e.item_group and not exists (
+    select from stage_conflict s
+    where s.golden_id = k.golden_id and s.item = k.item and s.source_id = k.source_id)
+"""
+
+_OPEN = """
+insert into golden.conflict (golden_id, item_group, item, source_id, change_id, value, owner_source_id,
+                             owner_change_id, owner_value, owner, opened_at)
+select * from stage_conflict order by golden_id, item, source_id
+on conflict (golden_id, item, source_id) where closed_at is null do update
+set change_id = excluded.change_id, value = excluded.value, owner_source_id = excluded.owner_source_id,
+    owner_change_id = excluded.owner_change_id, owner_value = excluded.owner_value
+"""
+
+
+def settle(connection: psycopg.Connection) -> None:
+    """Open, renew and close the conflicts of what the staged events touched."""
+    connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))
+    connection.execute(_CLOSE)
+    connection.execute(_OPEN)

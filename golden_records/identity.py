@@ -1,0 +1,114 @@
+"""Identity: which golden record a key names. A key is claimed in the crosswalk by whoever presents it first.
+
+Some records have a strong key (UPRN; serial number with manufacturer) and a weak one (`alt_key`: normalised
+address; serial number alone). A strong key that is new adopts the golden record of its weak key while that one has
+no strong key of its own; a record that has only the weak key finds whoever claimed it first.
+Keys are claimed in one order by everybody, so two sources that race wait for each other and never deadlock here.
+"""
+
+import psycopg
+
+_COLLECT = """
+insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id)
+select k.entity, k.key, k.alt_key, c.golden_id, w.golden_id
+from (
+    select entity, key, max(alt_key) as alt_key from (
+        select entity, key, alt_key from stage_record where op = 'u'
+        union all select 'metering_point', point_key, null from stage_record where op = 'u' and point_key is not null
+        union all select 'address', address_key, null from stage_record where op = 'u' and address_key is not null
+        union all select 'contract', contract_key, null from stage_record where op = 'u' and contract_key is not null
+    ) presented group by entity, key
+) k
+left join golden.crosswalk c on c.entity = k.entity and c.key = k.key and c.unlinked_at is null
+left join golden.crosswalk w on w.entity = k.entity and w.key = k.alt_key and w.unlinked_at is null
+"""
+
+_IS_STRONG = """(case s.entity when 'meter' then right(s.key, 2) <> '|*' when 'address' then left(s.key, 5) = 'UPRN:'
+                 else true end)"""
+
+_ADOPT = f"""
+insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
+select distinct on (k.entity, k.alt_golden_id) k.entity, k.key, k.alt_golden_id, 'AUTO', clock_timestamp()
+from stage_key k
+where k.golden_id is null and k.alt_golden_id is not null and not exists (
+    select from golden.crosswalk s
+    where s.golden_id = k.alt_golden_id and s.unlinked_at is null and {_IS_STRONG})
+order by k.entity, k.alt_golden_id, k.key
+on conflict (entity, key) where unlinked_at is null do nothing
+"""
+
+_CLAIM = """
+with claimed as (
+    insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
+    select entity, key, nextval('golden.golden_id'), 'AUTO', clock_timestamp()
+    from (select entity, key from stage_key where golden_id is null and ({which}) order by entity, key) missing
+    on conflict (entity, key) where unlinked_at is null do nothing
+    returning entity, golden_id
+)
+insert into golden.golden_record (golden_id, entity, created_at)
+select golden_id, entity, clock_timestamp() from claimed
+"""
+
+_CLAIM_WEAK = """
+insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
+select distinct on (entity, alt_key) entity, alt_key, golden_id, 'AUTO', clock_timestamp()
+from stage_key where alt_key is not null and alt_golden_id is null and golden_id is not null
+order by entity, alt_key, golden_id
+on conflict (entity, key) where unlinked_at is null do nothing
+"""
+
+_FIND = """
+update stage_key k set golden_id = c.golden_id
+from golden.crosswalk c
+where k.golden_id is null and c.entity = k.entity and c.key = k.key and c.unlinked_at is null
+"""
+
+
+def resolve(connection: psycopg.Connection) -> None:
+    """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
+    connection.execute(_COLLECT)
+    counted = connection.execute(
+        "select count(*) filter (where golden_id is null),"
+        " count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key"
+    ).fetchone()
+    new, new_weak = counted or (0, 0)
+    if new:
+        _claim(connection, which="alt_key is not null")
+    if new or new_weak:
+        connection.execute(_CLAIM_WEAK)
+    if new:
+        connection.execute(_FIND)
+        _claim(connection, which="true")
+
+
+def _claim(connection: psycopg.Connection, *, which: str) -> None:
+    if which != "true":
+        connection.execute(_ADOPT)
+        connection.execute(_FIND)
+    connection.execute(_CLAIM.format(which=which))
+    connection.execute(_FIND)
+
+
+def lock(connection: psycopg.Connection) -> None:
+    """Lock the golden records that the staged keys name, and the meters of points whose appointments are staged."""
+    connection.execute(
+        """
+        with touched as (
+            select golden_id from stage_key
+            union select m.golden_id from stage_record s
+                  join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
+                  join golden.meter m on m.metering_point_id = k.golden_id
+                  where s.entity = 'appointment'
+        )
+        select from golden.golden_record g where g.golden_id in (select golden_id from touched)
+        order by g.golden_id for no key update
+        """
+    )
+
+
+def lock_ids(connection: psycopg.Connection, golden_ids: list[int]) -> None:
+    """Lock these golden records, in id order, until the transaction ends."""
+    connection.execute(
+        "select from golden.golden_record where golden_id = any (%s) order by golden_id for no key update",
+        [golden_ids],
+    )

@@ -1,0 +1,191 @@
+"""Quarantine: what cannot be mastered waits with its position and reason, and can be put through again (law 6).
+
+A record of severity E is taken out of the batch, so the last good golden value stays. An open row closes as
+`superseded` when its source sends the record anew, `withdrawn` when the source deletes it, `mastered` when it was put
+through again and passed. Violations of severity W pass and stand until the source mends them.
+"""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from golden_records import journal
+from rules import registry
+
+CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
+
+_CLOSE_RENEWED = """
+with renewed as (
+    select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
+    from stage_record where quarantine_id is null group by 1, 2, 3
+    union all
+    select %(source)s, source_key, '', (array_agg(case op when 'd' then 'd' else 'u' end order by change_no desc))[1]
+    from stage_change group by source_key
+)
+update golden.quarantine q
+set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
+from renewed n
+where q.closed_at is null and q.source_id = n.source_id and q.source_key = n.source_key
+  and q.item_group = n.item_group
+"""
+
+_CLOSE_VIOLATIONS = """
+update golden.violation v set closed_at = clock_timestamp()
+from (select distinct source_id, source_key, item_group from stage_record) n
+where v.closed_at is null and v.source_id = n.source_id and v.source_key = n.source_key
+  and v.item_group = n.item_group
+"""
+
+_STAGE_HEALED = """
+insert into stage_record
+select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
+    'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', p.tx, 'change_id', q.change_id,
+    'quarantine_id', q.quarantine_id))).*
+from (select key, max(tx) as tx from stage_record
+      where entity = 'metering_point' and item_group = any (%(groups)s) group by key) p
+join golden.quarantine q on q.point_key = p.key and q.closed_at is null and q.rule = any (%(rules)s)
+where not exists (
+    select from stage_record r
+    where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
+"""
+
+_STAGE_OPEN = """
+insert into stage_record
+select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
+    'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', 0, 'change_id', q.change_id,
+    'quarantine_id', q.quarantine_id))).*
+from golden.quarantine q
+where q.closed_at is null and q.record is not null and q.quarantine_id > %(after)s
+order by q.quarantine_id limit %(limit)s
+"""
+
+_NOTE_RETRIES = "insert into stage_retry select quarantine_id from stage_record where quarantine_id is not null"
+
+_ADD_REJECTS = """
+insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
+                               quarantined_at)
+select distinct on (c.source_key) %(source)s, c.source_key, '', {change_id}, t.commit_lsn, c.ordinal,
+       j.reason, clock_timestamp()
+from stage_reject j join stage_change c using (change_no) join stage_tx t using (tx)
+where c.source_key is not null
+order by c.source_key, c.change_no desc
+on conflict (source_id, source_key, item_group) where closed_at is null do nothing
+"""
+
+_ADD = """
+insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, rule, reason,
+                               record, point_key, quarantined_at)
+select distinct on (r.source_id, r.source_key, r.item_group)
+       r.source_id, r.source_key, r.item_group, j.change_id, j.commit_lsn, j.ordinal, v.rule,
+       coalesce(n.title, 'The record has no key'), r.record, r.record ->> 'point_key', clock_timestamp()
+from stage_violation v
+join ({records}) r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
+    and r.seq = v.change_no
+join golden.journal j on j.change_id = r.change_id
+left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rule
+where v.severity = 'E' and r.quarantine_id is null
+order by r.source_id, r.source_key, r.item_group, r.seq desc, v.rule
+on conflict (source_id, source_key, item_group) where closed_at is null do nothing
+"""
+
+_STAGED = """
+select s.source_id, s.source_key, s.item_group, s.change_no as seq, coalesce(s.change_id, {change_id})
+       as change_id, to_jsonb(s) as record, s.quarantine_id from stage_record s
+"""
+_VERSIONED = "select source_id, source_key, item_group, seq, change_id, record, quarantine_id from stage_version"
+
+
+_DESCRIBE = """
+update stage_version s
+set record = jsonb_build_object(
+    'op', 'u', 'entity', s.entity, 'item_group', s.item_group, 'source_key', s.source_key, 'is_partial', false,
+    'effective_from', s.effective_from, 'effective_to', s.effective_to, 'item_values', s.item_values,
+    'key', (select c.key from golden.crosswalk c where c.golden_id = s.golden_id and c.unlinked_at is null
+            order by c.crosswalk_id limit 1),
+    'point_key', (select c.key from golden.crosswalk c
+                  where c.golden_id = s.point_id and c.unlinked_at is null limit 1))
+from stage_violation v
+where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and v.source_key = s.source_key
+  and v.item_group = s.item_group
+"""
+
+
+def close_renewed(connection: psycopg.Connection, *, source_id: int) -> None:
+    """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
+    connection.execute(_CLOSE_RENEWED, {"source": source_id})
+    connection.execute(_CLOSE_VIOLATIONS)
+
+
+def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> None:
+    """Put the quarantined records of points that this part changes through again, at the point's transaction."""
+    staged = connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES}).rowcount
+    if staged:
+        connection.execute(_NOTE_RETRIES)
+
+
+def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int:
+    """Put the next open rows through again, as transaction 0; return how many were staged."""
+    staged = connection.execute(_STAGE_OPEN, {"after": after, "limit": limit}).rowcount
+    connection.execute(_NOTE_RETRIES)
+    return staged
+
+
+def hold_records(connection: psycopg.Connection, *, source_id: int, block: int) -> None:
+    """Quarantine rejected changes and the staged records that violate a rule of severity E."""
+    change_id = journal.CHANGE_ID.format(number="c.change_no", source="%(source)s")
+    connection.execute(_ADD_REJECTS.replace("{change_id}", change_id), {"source": source_id, "block": block})
+    connection.execute(
+        "insert into stage_violation select source_id, change_no, source_key, item_group, null, 'E'"
+        " from stage_record where op = 'u' and key is null"
+    )
+    change_id = journal.CHANGE_ID.format(number="s.change_no", source="s.source_id")
+    _hold(connection, _STAGED.replace("{change_id}", change_id), block)
+    connection.execute(
+        "delete from stage_record r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
+        " and r.change_no = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"
+    )
+
+
+def hold_versions(connection: psycopg.Connection) -> None:
+    """Quarantine the staged versions that violate a rule of severity E at their point."""
+    connection.execute(_DESCRIBE)
+    _hold(connection, _VERSIONED, 0)
+    connection.execute(
+        "delete from stage_version r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
+        " and r.seq = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"
+    )
+
+
+def _hold(connection: psycopg.Connection, records: str, block: int) -> None:
+    titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
+    connection.execute(_ADD.format(records=records), {"titles": Jsonb(titles), "block": block})
+
+
+def finish_retries(connection: psycopg.Connection) -> None:
+    """Close the retried rows that passed and count another attempt for those that did not."""
+    connection.execute(
+        """
+        update golden.quarantine q
+        set attempts = q.attempts + 1,
+            closed_at = case when v.quarantine_id is null then null else clock_timestamp() end,
+            outcome = case when v.quarantine_id is null then null else 'mastered' end
+        from stage_retry s left join stage_version v using (quarantine_id)
+        where q.quarantine_id = s.quarantine_id and q.closed_at is null
+        """
+    )
+
+
+def add_violations(connection: psycopg.Connection) -> None:
+    """Keep the violations of severity W that stand after this part."""
+    connection.execute(
+        """
+        insert into golden.violation (rule, source_id, source_key, item_group, golden_id, change_id, opened_at)
+        select v.rule, v.source_id, v.source_key, v.item_group, r.golden_id, r.change_id, clock_timestamp()
+        from stage_violation v
+        join stage_version r on r.source_id = v.source_id and r.source_key = v.source_key
+            and r.item_group = v.item_group and r.seq = v.change_no and r.until_tx is null
+        where v.severity = 'W'
+        on conflict (source_id, source_key, item_group, rule) where closed_at is null do nothing
+        """
+    )

@@ -1,0 +1,135 @@
+"""Reference data in the store: the catalogue, source systems and their ranking, participants, distributors' areas."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import psycopg
+import yaml
+
+from golden_records import catalogue, rows
+from golden_records.catalogue import Entity, Group
+from golden_records.journal import HUB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSystem:
+    """A captured system. `distributors` are the ids whose points an SMRS serves, None for the other kinds."""
+
+    name: str
+    kind: str
+    participant: str | None = None
+    distributors: tuple[str, ...] | None = None
+
+
+def write_standing(connection: psycopg.Connection) -> None:
+    """Write what ships with the package: the catalogue, the distributors' areas and the participants."""
+    write_catalogue(connection)
+    areas = _shipped("gsp_groups.yaml")
+    write_distributor_areas(
+        connection, (entry | {"gsp_group": group} for entry in areas for group in entry["gsp_groups"])
+    )
+    write_participants(connection, _shipped("participants.yaml"))
+
+
+def _shipped(name: str) -> list[dict[str, Any]]:
+    text = resources.files("golden_records").joinpath("reference", name).read_text(encoding="utf-8")
+    entries: list[dict[str, Any]] = yaml.safe_load(text)
+    return entries
+
+
+def write_catalogue(connection: psycopg.Connection) -> None:
+    """Make golden.catalogue_item equal the catalogue, and declare the hub as source 0."""
+    connection.execute("delete from golden.catalogue_item")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into golden.catalogue_item (item_group, item, entity, owner, classification, is_atomic, is_dated,"
+            " survivorship) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [row for entity, group in catalogue.load().groups() for row in _item_rows(entity, group)],
+        )
+    connection.execute(
+        "insert into golden.source_system (source_id, name, kind) values (%s, 'hub', 'HUB') on conflict do nothing",
+        [HUB],
+    )
+
+
+def _item_rows(entity: Entity, group: Group) -> Iterable[Sequence[Any]]:
+    for item in group.items:
+        is_dated = entity.name == "metering_point" and item.name.endswith(("_from", "_to"))
+        ranking = list(group.survivorship)
+        yield (
+            *(group.name, item.name, entity.name, group.owner, item.classification),
+            *(group.atomic, is_dated, ranking),
+        )
+
+
+def register(connection: psycopg.Connection, source: SourceSystem) -> int:
+    """Write a source system and its ranking; return its id, which stays the same for the same name."""
+    connection.execute("lock table golden.source_system in share row exclusive mode")
+    source_id: int = rows.single(
+        connection,
+        """
+        insert into golden.source_system (source_id, name, kind, participant, distributors)
+        select coalesce((select source_id from golden.source_system where name = %(name)s),
+                        (select max(source_id) + 1 from golden.source_system), 1),
+               %(name)s, %(kind)s, %(participant)s, %(distributors)s
+        on conflict (source_id) do update
+        set kind = excluded.kind, participant = excluded.participant, distributors = excluded.distributors
+        returning source_id
+        """,
+        {
+            "name": source.name,
+            "kind": source.kind,
+            "participant": source.participant,
+            "distributors": None if source.distributors is None else list(source.distributors),
+        },
+    )
+    _rank(connection, source_id, source)
+    return source_id
+
+
+def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) -> None:
+    ranking = [
+        (source_id, group.name, _place(group, source.kind), source.participant if group.follows_appointment else None)
+        for _, group in catalogue.load().groups()
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into golden.source_rank (source_id, item_group, place, participant) values (%s, %s, %s, %s)"
+            " on conflict (source_id, item_group) do update"
+            " set place = excluded.place, participant = excluded.participant",
+            ranking,
+        )
+
+
+def _place(group: Group, kind: str) -> int:
+    return group.survivorship.index(kind) if kind in group.survivorship else len(group.survivorship)
+
+
+def write_participants(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Add or renew participants; each row has mpid, role, name, valid_from, valid_to."""
+    _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), entries)
+
+
+def write_distributor_areas(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Add or renew distributors' areas; each row has distributor, gsp_group, valid_from, valid_to."""
+    _upsert(connection, "distributor_area", ("distributor", "gsp_group", "valid_from"), ("valid_to",), entries)
+
+
+def _upsert(
+    connection: psycopg.Connection,
+    table: str,
+    key: Sequence[str],
+    rest: Sequence[str],
+    entries: Iterable[Mapping[str, Any]],
+) -> None:
+    names = (*key, *rest)
+    renewal = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    values = ", ".join(f"%({name})s" for name in names)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"insert into golden.{table} ({', '.join(names)}) values ({values})"
+            f" on conflict ({', '.join(key)}) do update set {renewal}",
+            [{name: row.get(name) for name in names} for row in entries],
+        )

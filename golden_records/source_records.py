@@ -1,0 +1,188 @@
+"""Source records: what each source says now about each golden record, and what a part of a batch does to that.
+
+A staged source record becomes rows of stage_version: what the source says from transaction `tx` until `until_tx`.
+"""
+
+import psycopg
+
+from golden_records import journal
+
+_FETCH = """
+insert into stage_fetched
+select distinct k.golden_id, r.item_group from stage_record r join stage_key k using (entity, key) where r.op = 'u'
+"""
+
+_EXISTING = """
+insert into stage_existing
+select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
+       r.change_id
+from (select golden_id, item_group from stage_fetched order by golden_id, item_group) f
+join golden.source_record r using (golden_id, item_group)
+"""
+
+# Source records that are not under the golden record their key names now: new, deleted, or moved from another one.
+# Two sources that move records to and fro between the same two may deadlock here; the worker then tries again.
+_STRAYS = """
+with stray as (
+    select distinct s.source_id, s.source_key, s.item_group from stage_record s
+    where not exists (select from stage_existing e where e.source_id = s.source_id and e.source_key = s.source_key
+                      and e.item_group = s.item_group)
+), left_behind as (
+    insert into stage_fetched
+    select distinct r.golden_id, r.item_group from stray s
+    join golden.source_record r using (source_id, source_key, item_group)
+    returning golden_id
+)
+select from golden.golden_record where golden_id in (select golden_id from left_behind)
+order by golden_id for no key update
+"""
+
+_EXISTING_STRAYS = (
+    _EXISTING
+    + """
+where not exists (
+    select from stage_existing e where e.golden_id = f.golden_id and e.item_group = f.item_group)
+"""
+)
+
+_RESOLVE = """
+insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
+                           tx, op, is_partial,
+                           effective_from, effective_to, item_values, change_id, point_id, record, quarantine_id)
+select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
+       r.source_id, r.source_key,
+       r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
+       r.item_values
+           || case when a.golden_id is null then '{}' else jsonb_build_object('address_id', a.golden_id) end
+           || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
+                   else jsonb_build_object('metering_point_id', p.golden_id) end
+           || case when c.golden_id is null then '{}' else jsonb_build_object('contract_id', c.golden_id) end,
+       coalesce(r.change_id, {change_id}), p.golden_id,
+       case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id
+from stage_record r
+left join stage_key k on k.entity = r.entity and k.key = r.key
+left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
+left join stage_key a on a.entity = 'address' and a.key = r.address_key and r.item_group = 'site'
+left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
+left join stage_existing prior
+    on prior.source_id = r.source_id and prior.source_key = r.source_key and prior.item_group = r.item_group
+"""
+
+_SPAN = """
+with ordered as (
+    select ctid as at, lead(tx) over w as until_tx, lag(golden_id) over w as before_id, lag(true) over w as has_before
+    from stage_version
+    window w as (partition by source_id, source_key, item_group order by seq)
+)
+update stage_version v
+set until_tx = o.until_tx, prior_golden_id = case when o.has_before then o.before_id else v.prior_golden_id end
+from ordered o where v.ctid = o.at and (o.until_tx is not null or o.has_before)
+"""
+
+_COMPLETE_PARTIAL = """
+with recursive ordered as (
+    select ctid as at, v.*, row_number() over (partition by source_id, source_key, item_group order by seq) as place
+    from stage_version v
+), completed as (
+    select o.at, o.source_id, o.source_key, o.item_group, o.place,
+           case when o.is_partial then coalesce(r.item_values, '{}') || o.item_values else o.item_values end as complete
+    from ordered o
+    left join golden.source_record r
+        on r.source_id = o.source_id and r.source_key = o.source_key and r.item_group = o.item_group
+    where o.place = 1
+    union all
+    select o.at, o.source_id, o.source_key, o.item_group, o.place,
+           case when o.is_partial then coalesce(c.complete, '{}') || o.item_values else o.item_values end
+    from completed c
+    join ordered o on o.source_id = c.source_id and o.source_key = c.source_key and o.item_group = c.item_group
+        and o.place = c.place + 1
+)
+update stage_version v set item_values = c.complete from completed c where c.at = v.ctid and v.is_partial
+"""
+
+
+def resolve(connection: psycopg.Connection, *, block: int) -> None:
+    """Turn staged records into stage_version, with golden ids in place of keys."""
+    connection.execute(_FETCH)
+    connection.execute(_EXISTING)
+    if connection.execute(_STRAYS).rowcount:
+        connection.execute(_EXISTING_STRAYS)
+    change_id = journal.CHANGE_ID.format(number="r.change_no", source="r.source_id")
+    connection.execute(_RESOLVE.replace("{change_id}", change_id), {"block": block})
+
+
+def complete(connection: psycopg.Connection) -> None:
+    """Give unchanged TOAST values, which the source did not send again, the value they had before."""
+    connection.execute(_COMPLETE_PARTIAL)
+
+
+def span(connection: psycopg.Connection) -> None:
+    """Bound each stage_version by the next one of the same source record, and note the golden record it leaves."""
+    connection.execute("update stage_version set until_tx = null where until_tx is not null")
+    connection.execute(_SPAN)
+
+
+def write(connection: psycopg.Connection) -> None:
+    """Make golden.source_record hold what the sources say after this part."""
+    connection.execute(
+        """
+        delete from golden.source_record r using stage_version v
+        where v.until_tx is null and r.source_id = v.source_id and r.source_key = v.source_key
+          and r.item_group = v.item_group and r.golden_id is distinct from v.golden_id
+        """
+    )
+    connection.execute(
+        """
+        insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
+                                          item_values, change_id)
+        select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id
+        from stage_version where until_tx is null and op = 'u'
+        on conflict (golden_id, item_group, source_id, source_key) do update
+        set effective_from = excluded.effective_from, effective_to = excluded.effective_to,
+            item_values = excluded.item_values, change_id = excluded.change_id
+        """
+    )
+
+
+def stage_truncated(connection: psycopg.Connection, *, source_id: int) -> None:
+    """Stage the deletion of every source record of the tables that a staged change truncates."""
+    connection.execute(
+        """
+        insert into stage_record (source_id, change_no, tx, op, entity, item_group, source_key, is_partial, item_values)
+        select r.source_id, c.change_no, c.tx, 'd', g.entity, r.item_group, r.source_key, false, '{}'
+        from stage_change c
+        join golden.source_record r
+            on r.source_id = %(source)s and starts_with(r.source_key, c.relation || '|')
+        join golden.golden_record g using (golden_id)
+        where c.op = 't'
+        """,
+        {"source": source_id},
+    )
+
+
+_FROM_STORE = """
+insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
+                           effective_from, effective_to, item_values, change_id, point_id)
+select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key,
+       row_number() over (order by r.golden_id), 0, 'u', r.effective_from, r.effective_to, r.item_values, r.change_id,
+       case when g.entity in ('meter', 'appointment') then (r.item_values ->> 'metering_point_id')::bigint end
+from golden.golden_record g join golden.source_record r using (golden_id)
+where g.golden_id = any (%(golden_ids)s)
+"""
+
+
+def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
+    """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
+    connection.execute("insert into stage_fetched select unnest(%s::bigint[]), 'all'", [golden_ids])
+    connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
+
+
+def drop_quarantined(connection: psycopg.Connection) -> None:
+    """Take what a rule holds back out of the stored source records."""
+    connection.execute(
+        """
+        delete from golden.source_record r using stage_violation v
+        where v.severity = 'E' and r.source_id = v.source_id and r.source_key = v.source_key
+          and r.item_group = v.item_group
+        """
+    )

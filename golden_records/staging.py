@@ -1,0 +1,138 @@
+"""Temporary tables through which a batch passes, one set a session, emptied before each part.
+
+Every step of mastering reads and writes these; only the last ones touch the golden tables.
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+import psycopg
+
+_TABLES = """
+create temp table if not exists stage_tx (
+    tx int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz) on commit delete rows;
+create temp table if not exists stage_change (
+    change_no bigint, tx int, ordinal bigint, relation text, op text, source_key text,
+    payload jsonb) on commit delete rows;
+create temp table if not exists stage_record (
+    source_id int, change_no bigint, tx int, op text, entity text, item_group text, key text, alt_key text,
+    source_key text,
+    effective_from timestamptz, effective_to timestamptz, is_partial boolean, item_values jsonb,
+    point_key text, address_key text, contract_key text, change_id bigint, quarantine_id bigint) on commit delete rows;
+create temp table if not exists stage_reject (change_no bigint, reason text) on commit delete rows;
+create temp table if not exists stage_violation (
+    source_id int, change_no bigint, source_key text, item_group text, rule int, severity text) on commit delete rows;
+create temp table if not exists stage_key (
+    entity text, key text, alt_key text, golden_id bigint, alt_golden_id bigint) on commit delete rows;
+create temp table if not exists stage_version (
+    golden_id bigint, prior_golden_id bigint, entity text, item_group text, source_id int, source_key text, seq bigint,
+    tx int, op text, is_partial boolean, effective_from timestamptz, effective_to timestamptz, item_values jsonb,
+    change_id bigint, point_id bigint, record jsonb, quarantine_id bigint, until_tx int) on commit delete rows;
+create temp table if not exists stage_event (
+    golden_id bigint, entity text, item_group text, tx int, is_aside boolean) on commit delete rows;
+create temp table if not exists stage_candidate (
+    golden_id bigint, item_group text, tx int, source_id int, place int, item_values jsonb,
+    change_id bigint) on commit delete rows;
+create temp table if not exists stage_item (
+    golden_id bigint, entity text, item_group text, tx int, item text, value jsonb, change_id bigint,
+    is_aside boolean) on commit delete rows;
+create temp table if not exists stage_existing (
+    golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
+    effective_to timestamptz, item_values jsonb, change_id bigint) on commit delete rows;
+create temp table if not exists stage_fetched (golden_id bigint, item_group text) on commit delete rows;
+create temp table if not exists stage_prior (
+    golden_id bigint, item text, version int, value jsonb, change_id bigint) on commit delete rows;
+create temp table if not exists stage_final (
+    golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz, changed jsonb,
+    lineage jsonb) on commit delete rows;
+create temp table if not exists stage_removed (golden_id bigint) on commit delete rows;
+create temp table if not exists stage_delta (
+    golden_id bigint, entity text, tx int, item text, value jsonb, change_id bigint) on commit delete rows;
+create temp table if not exists stage_retry (quarantine_id bigint) on commit delete rows;
+create temp table if not exists stage_conflict (
+    golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
+    owner_source_id int, owner_change_id bigint, owner_value jsonb, owner text, at timestamptz) on commit delete rows;
+create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
+create temp table if not exists touched_point (golden_id bigint) on commit delete rows;
+"""
+
+TABLES = (
+    "stage_tx",
+    "stage_change",
+    "stage_record",
+    "stage_reject",
+    "stage_violation",
+    "stage_key",
+    "stage_version",
+    "stage_event",
+    "stage_candidate",
+    "stage_item",
+    "stage_existing",
+    "stage_fetched",
+    "stage_prior",
+    "stage_final",
+    "stage_removed",
+    "stage_delta",
+    "stage_retry",
+    "stage_conflict",
+    "stage_appointed",
+    "touched_point",
+)
+
+_TRANSACTION_COLUMNS = ("tx", "xid", "commit_lsn", "committed_at")
+_CHANGE_COLUMNS = ("change_no", "tx", "ordinal", "relation", "op", "source_key", "payload")
+_RECORD_COLUMNS = (
+    "source_id",
+    "change_no",
+    "tx",
+    "op",
+    "entity",
+    "item_group",
+    "key",
+    "alt_key",
+    "source_key",
+    "effective_from",
+    "effective_to",
+    "is_partial",
+    "item_values",
+    "point_key",
+    "address_key",
+    "contract_key",
+)
+_REJECT_COLUMNS = ("change_no", "reason")
+
+
+def begin(connection: psycopg.Connection) -> None:
+    """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them."""
+    if connection.execute("select to_regclass('pg_temp.touched_point') is null").fetchone() == (True,):
+        connection.execute(_TABLES)
+    elif connection.execute("select exists (select from stage_tx)").fetchone() == (True,):
+        connection.execute(f"truncate {', '.join(TABLES)}")
+
+
+def fill(connection: psycopg.Connection, frames: dict[str, pl.DataFrame], *, source_id: int) -> None:
+    """COPY the canonical frames `transactions`, `changes`, `records`, `rejects` into their tables."""
+    frames = frames | {"records": frames["records"].with_columns(source_id=pl.lit(source_id))}
+    for table, columns, name in (
+        ("stage_tx", _TRANSACTION_COLUMNS, "transactions"),
+        ("stage_change", _CHANGE_COLUMNS, "changes"),
+        ("stage_record", _RECORD_COLUMNS, "records"),
+        ("stage_reject", _REJECT_COLUMNS, "rejects"),
+    ):
+        if name in frames and not frames[name].is_empty():
+            copy_in(connection, table, frames[name].select(columns))
+
+
+def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
+    """COPY a frame into the table's columns of the same names; null stays null and empty text stays empty."""
+    statement = f"copy {table} ({', '.join(frame.columns)}) from stdin (format csv)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in _csv_blocks(frame):
+            copy.write(block)
+
+
+def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:
+    for start in range(0, frame.height, rows):
+        yield frame.slice(start, rows).write_csv(
+            include_header=False, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6f+00:00"
+        )

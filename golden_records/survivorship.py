@@ -1,0 +1,146 @@
+"""Survivorship: which source's value survives for each item, at each transaction that touches it.
+
+An event is (golden record, group of items, transaction). Its candidates are the source records in force then, the
+one with the latest first day of each source; they are ranked by the group's survivorship. The owner wins (law 4);
+where it is silent about an item, the next speaks, unless the group is atomic. Asides are events whose outcome only
+the rules read.
+"""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from golden_records import catalogue
+
+RULE_GROUPS = ("registration", "connection", "segment")
+AFTER_APPOINTMENT = ("energisation", "asset", "provider")
+AT_POINT = ("appointment", "asset", "provider")
+UNDATED = ("contract", "asset", "appointment")  # the record itself is the period: it stands before and after it
+FIRST_STAGED = tuple(group.name for _, group in catalogue.load().groups() if group.name not in AT_POINT)
+FIRST = tuple(group for group in FIRST_STAGED if group not in AFTER_APPOINTMENT)
+
+_EVENTS = """
+insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+select golden_id, entity, item_group, tx, false from stage_version
+where op = 'u' and item_group = any (%(groups)s)
+union
+select prior_golden_id, entity, item_group, tx, false from stage_version
+where prior_golden_id is distinct from golden_id and prior_golden_id is not null and item_group = any (%(groups)s)
+"""
+
+_ASIDES = """
+insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+select distinct v.point_id, 'metering_point', g.item_group, v.tx, true
+from stage_version v cross join unnest(%(rule_groups)s::text[]) g (item_group)
+where v.point_id is not null and v.item_group = any (%(groups)s) and not exists (
+    select from stage_event e where e.golden_id = v.point_id and e.item_group = g.item_group and e.tx = v.tx)
+"""
+
+_PROPAGATE = """
+insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+select golden_id, entity, item_group, tx, false from (
+    select p.point_id as golden_id, 'metering_point' as entity, 'energisation' as item_group, p.tx
+    from stage_appointed p
+    union
+    select m.golden_id, 'meter', g.item_group, p.tx
+    from stage_appointed p join golden.meter m on m.metering_point_id = p.point_id
+    cross join unnest(array['asset', 'provider']) g (item_group)
+) follow
+except select golden_id, entity, item_group, tx, false from stage_event
+"""
+
+_CANDIDATES = """
+with pending as (
+    select e.*, t.committed_at from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
+), span as (
+    select golden_id, item_group, source_id, tx as from_tx, until_tx, effective_from, effective_to,
+           item_values, change_id
+    from stage_version where op = 'u' and item_group = any (%(groups)s)
+    union all
+    select r.golden_id, r.item_group, r.source_id, -1, s.first_tx, r.effective_from, r.effective_to,
+           r.item_values, r.change_id
+    from (select distinct golden_id, item_group from pending) e
+    join stage_existing r using (golden_id, item_group)
+    left join (select source_id, source_key, item_group, min(tx) as first_tx from stage_version group by 1, 2, 3) s
+        on s.source_id = r.source_id and s.source_key = r.source_key and s.item_group = r.item_group
+), in_force as (
+    select distinct on (e.golden_id, e.item_group, e.tx, s.source_id)
+           e.golden_id, e.item_group, e.tx, e.committed_at, s.source_id, s.item_values, s.change_id
+    from pending e
+    join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
+        and s.from_tx <= e.tx and (s.until_tx is null or s.until_tx > e.tx)
+        and (e.item_group = any (%(undated)s)
+             or coalesce(s.effective_from, '-infinity') <= e.committed_at
+                and coalesce(s.effective_to, 'infinity') > e.committed_at)
+    order by e.golden_id, e.item_group, e.tx, s.source_id, s.effective_from desc nulls last, s.change_id desc
+)
+insert into stage_candidate (golden_id, item_group, tx, source_id, place, item_values, change_id)
+select f.golden_id, f.item_group, f.tx, f.source_id,
+       row_number() over (partition by f.golden_id, f.item_group, f.tx order by {place}, k.place, f.source_id),
+       f.item_values, f.change_id
+from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
+"""
+
+_FETCH = """
+with missing as (
+    insert into stage_fetched
+    select distinct golden_id, item_group from stage_event where item_group = any (%(groups)s)
+    except select golden_id, item_group from stage_fetched
+    returning golden_id, item_group
+)
+insert into stage_existing
+select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
+       r.change_id
+from (select * from missing order by golden_id, item_group) m join golden.source_record r using (golden_id, item_group)
+where not exists (select from stage_fetched f where f.golden_id = m.golden_id and f.item_group = 'all')
+"""
+
+_IS_APPOINTED = """
+case when k.participant is not null and exists (
+    select from golden.appointment a
+    where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
+                                else (f.item_values ->> 'metering_point_id')::bigint end
+      and a.service_mpid = k.participant and a.status <> 'proposed'
+      and a.appointed_from <= (f.committed_at at time zone 'Europe/London')::date
+      and coalesce(a.appointed_to, 'infinity') >= (f.committed_at at time zone 'Europe/London')::date
+) then 0 else 1 end
+"""
+
+_ITEMS = """
+insert into stage_item (golden_id, entity, item_group, tx, item, value, change_id, is_aside)
+select distinct on (e.golden_id, e.tx, i.item)
+       e.golden_id, e.entity, e.item_group, e.tx, i.item, c.item_values -> i.item, c.change_id, e.is_aside
+from stage_event e
+join golden.catalogue_item i using (item_group)
+left join stage_candidate c
+    on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and (c.place = 1 or not i.is_atomic)
+where e.item_group = any (%(groups)s)
+order by e.golden_id, e.tx, i.item, coalesce(c.item_values -> i.item, 'null') = 'null', c.place
+"""
+
+
+def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
+    """Note which golden records the staged versions of these groups touch, and when."""
+    connection.execute(_EVENTS, {"groups": list(groups)})
+
+
+def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
+    """Have the state of the points that records of these groups speak of worked out too, for the rules."""
+    connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})
+
+
+def propagate_appointments(connection: psycopg.Connection) -> None:
+    """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
+    connection.execute(
+        "insert into stage_appointed select distinct (value #>> '{}')::bigint, tx from stage_item"
+        " where item = 'metering_point_id' and item_group = 'appointment' and value is not null and value <> 'null'"
+    )
+    connection.execute(_PROPAGATE)
+
+
+def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
+    """Rank the candidates of the noted events of these groups and write the surviving values to stage_item."""
+    connection.execute(_FETCH, {"groups": list(groups)})
+    place = _IS_APPOINTED if by_appointment else "0"
+    connection.execute(_CANDIDATES.format(place=place), {"groups": list(groups), "undated": list(UNDATED)})
+    connection.execute(_ITEMS, {"groups": list(groups)})

@@ -1,0 +1,29 @@
+"""Touched points: the metering points whose views may change because of what was mastered."""
+
+import psycopg
+
+_TOUCHED = """
+insert into touched_point (golden_id)
+select golden_id from (
+    select golden_id from stage_delta where entity = 'metering_point'
+    union
+    select metering_point_id from golden.meter
+    where golden_id in (select golden_id from stage_delta where entity = 'meter')
+    union
+    select metering_point_id from golden.appointment
+    where golden_id in (select golden_id from stage_delta where entity = 'appointment')
+    union
+    select (value #>> '{}')::bigint from stage_prior where item = 'metering_point_id'
+    union
+    select golden_id from golden.metering_point
+    where address_id in (select golden_id from stage_delta where entity = 'address')
+    union
+    select metering_point_id from golden.appointment
+    where contract_id in (select golden_id from stage_delta where entity = 'contract')
+) touched where golden_id is not null
+"""
+
+
+def collect(connection: psycopg.Connection) -> int:
+    """Fill touched_point from what this part changed; return how many points."""
+    return connection.execute(_TOUCHED).rowcount

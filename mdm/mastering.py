@@ -1,0 +1,208 @@
+"""Mastering: the one write path. Whatever changes a golden record comes through here, inside the caller's transaction.
+
+The way of a part of a batch: journal, rules on records, identity, survivorship, rules at points, versions and typed
+rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import psycopg
+
+from golden_records import (
+    assembly,
+    checks,
+    conflicts,
+    due,
+    identity,
+    journal,
+    quarantine,
+    source_records,
+    staging,
+    survivorship,
+    touched,
+)
+from mdm.distribution import feed, projection
+
+BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedBatch:
+    """A part of a batch in canonical frames; the columns of each are those of golden_records.staging."""
+
+    source_id: int
+    transactions: pl.DataFrame
+    changes: pl.DataFrame
+    records: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one part did: changes journalled, records that violate a rule, points whose views were looked at."""
+
+    changes: int
+    violations: int
+    touched_points: int
+
+
+def tune(connection: psycopg.Connection) -> None:
+    """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
+    connection.execute(
+        "set random_page_cost = 1.1; set effective_cache_size = '8GB'; set work_mem = '64MB'; set jit = off;"
+        "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
+    )
+
+
+def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+    """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
+    violations = _stage(connection, batch)
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    violations += _master(connection, source_id=batch.source_id)
+    source_records.write(connection)
+    quarantine.finish_retries(connection)
+    points = touched.collect(connection)
+    if points:
+        projection.project(connection)
+    return Outcome(changes=batch.changes.height, violations=violations, touched_points=points)
+
+
+def finish(connection: psycopg.Connection) -> None:
+    """Give what this transaction adds to the feeds its numbers. Call it once, right before the commit."""
+    feed.publish(connection)
+
+
+def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+    staging.begin(connection)
+    frames = {
+        "transactions": batch.transactions,
+        "changes": batch.changes,
+        "records": batch.records,
+        "rejects": batch.rejects,
+    }
+    staging.fill(connection, frames, source_id=batch.source_id)
+    block = journal.next_block(connection)
+    journal.record(connection, source_id=batch.source_id, block=block)
+    if (batch.changes["op"] == "t").any():
+        source_records.stage_truncated(connection, source_id=batch.source_id)
+    quarantine.close_renewed(connection, source_id=batch.source_id)
+    quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+    violations = checks.check_records(connection)
+    quarantine.hold_records(connection, source_id=batch.source_id, block=block)
+    identity.resolve(connection)
+    identity.lock(connection)
+    source_records.resolve(connection, block=block)
+    if batch.records["is_partial"].any():
+        source_records.complete(connection)
+    source_records.span(connection)
+    return violations
+
+
+def _master(connection: psycopg.Connection, *, source_id: int) -> int:
+    """Choose survivors and write versions for the noted events; appointments before what follows from them."""
+    survivorship.add_asides(connection, survivorship.AT_POINT)
+    survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+    violations = checks.check_at_points(connection)
+    if violations:
+        quarantine.hold_versions(connection)
+        source_records.span(connection)
+    survivorship.add_events(connection, survivorship.AT_POINT)
+    survivorship.choose(connection, groups=("appointment",), by_appointment=False)
+    assembly.assemble(connection, source_id=source_id, entities=("appointment",))
+    survivorship.propagate_appointments(connection)
+    survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+    assembly.assemble(connection, source_id=source_id, entities=BULK_ENTITIES)
+    conflicts.settle(connection)
+    quarantine.add_violations(connection)
+    due.note(connection)
+    return violations
+
+
+def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+    """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
+    violations = _stage(connection, batch)
+    quarantine.add_violations(connection)
+    source_records.write(connection)
+    return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
+
+
+_PASSES: tuple[tuple[str, ...], ...] = (("appointment",), BULK_ENTITIES)
+_PASS_BITS = 56
+
+
+def assemble(connection: psycopg.Connection, *, source_id: int, after: int, limit: int, now: datetime) -> int | None:
+    """Master the next golden records that `load` took in from this source; return where to go on, None at the end.
+
+    `after` and the result are opaque: begin with 0. Appointments come first, since owners of meters follow from them.
+    """
+    stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
+    found = _list_loaded(connection, source_id, _PASSES[stage_pass], (golden_id, limit))
+    if not found:
+        return (stage_pass + 1) << _PASS_BITS if stage_pass + 1 < len(_PASSES) else None
+    _assemble(connection, found, now)
+    return (stage_pass << _PASS_BITS) | found[-1]
+
+
+def _list_loaded(
+    connection: psycopg.Connection, source_id: int, entities: Sequence[str], window: tuple[int, int]
+) -> list[int]:
+    rows = connection.execute(
+        """
+        select g.golden_id from golden.golden_record g
+        where g.golden_id > %s and g.entity = any (%s) and exists (
+            select from golden.source_record r where r.golden_id = g.golden_id and r.source_id = %s)
+        order by g.golden_id limit %s
+        """,
+        [window[0], list(entities), source_id, window[1]],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
+    staging.begin(connection)
+    block = journal.next_block(connection)
+    due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
+    identity.lock_ids(connection, golden_ids)
+    source_records.stage_stored(connection, golden_ids)
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    if _master(connection, source_id=journal.HUB):
+        source_records.drop_quarantined(connection)
+    if touched.collect(connection):
+        projection.project(connection)
+
+
+def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
+    """Look again at what was dated ahead and is due by now; return how many groups of items were looked at."""
+    staging.begin(connection)
+    block = journal.next_block(connection)
+    taken = due.stage(connection, now=now, block=block, limit=limit)
+    if taken:
+        _master(connection, source_id=journal.HUB)
+        if touched.collect(connection):
+            projection.project(connection)
+    return taken
+
+
+def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limit: int = 5_000) -> int:
+    """Put open quarantined records through again; return how many were tried."""
+    staging.begin(connection)
+    block = journal.next_block(connection)
+    due.stage_hub_transaction(connection, now=now, block=block, relation="golden.quarantine")
+    staged = quarantine.stage_open(connection, after=after, limit=limit)
+    if staged:
+        checks.check_records(connection)
+        quarantine.hold_records(connection, source_id=journal.HUB, block=block)
+        identity.resolve(connection)
+        identity.lock(connection)
+        source_records.resolve(connection, block=block)
+        source_records.span(connection)
+        survivorship.add_events(connection, survivorship.FIRST_STAGED)
+        _master(connection, source_id=journal.HUB)
+        source_records.write(connection)
+        quarantine.finish_retries(connection)
+        if touched.collect(connection):
+            projection.project(connection)
+    return staged
