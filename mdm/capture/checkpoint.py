@@ -1,0 +1,238 @@
+"""How far each source is mastered: the one row of `hub.checkpoint` a source, and the lock that one worker holds.
+
+A checkpoint moves in the hub transaction that masters the changes, only forward, and before the slot is confirmed
+(law 1). Whoever moves it must hold the source's lock on the same connection, so a lost worker cannot write.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from mdm.capture.errors import CaptureError
+from mdm.capture.lsn import Lsn
+from mdm.db import Connection
+
+LOCK_CLASS = 0x6D646D  # 'mdm': keeps our advisory locks apart from others in the same database
+
+
+class State(StrEnum):
+    """Where the capture of a source stands.
+
+    NEW: registered, nothing captured (set by registration). LOADING: the slot stands and its snapshot is being
+    loaded (set by the worker before the first chunk). ASSEMBLING: all chunks are in, golden records are being built.
+    STREAMING: changes are mastered as they come. RELOADING: tables are loaded anew while changes come (set by
+    `mdm source reload`). The worker sets all but the last. FAILED is shown when an error needs a person; the stage
+    in which it failed is kept underneath.
+    """
+
+    NEW = "new"
+    LOADING = "loading"
+    ASSEMBLING = "assembling"
+    STREAMING = "streaming"
+    RELOADING = "reloading"
+    FAILED = "failed"
+
+
+class CheckpointMoved(CaptureError):
+    """Another worker moved this source's checkpoint; this worker must start anew from where it stands now."""
+
+    passes = True
+
+
+class SourceBehind(CaptureError):
+    """A new slot starts behind what the hub has mastered, so its positions cannot follow those of before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Position:
+    """How far a source is mastered: its last transaction's commit LSN, and up to where nothing more is needed."""
+
+    commit_lsn: Lsn
+    end_lsn: Lsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Which cluster a position belongs to: an LSN means nothing in another cluster or on another timeline."""
+
+    system_identifier: str
+    timeline: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A source's row: `position` and `origin` are None until its slot stands. `failed` means a person is needed."""
+
+    source_id: int
+    state: State
+    slot: str
+    position: Position | None
+    origin: Origin | None
+    source_at: datetime | None
+    changes: int
+    rate: float
+    last_error: str | None
+    failed: bool
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a hub transaction adds to a checkpoint: changes mastered, rows a second, and the source's clock there."""
+
+    changes: int = 0
+    rate: float = 0.0
+    source_at: datetime | None = None
+
+
+_SELECT = """select source_id, state, slot, commit_lsn::text, end_lsn::text, system_identifier, timeline, source_at,
+    changes, rate, last_error, failed_at is not null as failed, updated_at from hub.checkpoint"""
+
+
+def find(connection: Connection, source_id: int) -> Checkpoint | None:
+    """Return the source's checkpoint, or None when the source was never registered."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_SELECT + " where source_id = %s", [source_id]).fetchone()
+    return None if row is None else _checkpoint(row)
+
+
+def list_all(connection: Connection) -> list[Checkpoint]:
+    """Return the checkpoints of all sources, by source id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_SELECT + " order by source_id").fetchall()
+    return [_checkpoint(row) for row in rows]
+
+
+def register(connection: Connection, *, source_id: int, slot: str) -> None:
+    """Note a source as new unless it is known already."""
+    connection.execute(
+        "insert into hub.checkpoint (source_id, state, slot) values (%s, 'new', %s) on conflict do nothing",
+        [source_id, slot],
+    )
+
+
+def begin(connection: Connection, source_id: int, *, origin: Origin, position: Position) -> None:
+    """Set where a fresh slot starts; refuses to move a checkpoint back, which would master changes twice."""
+    moved = connection.execute(
+        """update hub.checkpoint
+           set commit_lsn = %s, end_lsn = %s, system_identifier = %s, timeline = %s, source_at = null,
+               updated_at = clock_timestamp()
+           where source_id = %s and coalesce(end_lsn, '0/0') <= %s""",
+        [
+            str(position.commit_lsn),
+            str(position.end_lsn),
+            origin.system_identifier,
+            origin.timeline,
+            source_id,
+            str(position.end_lsn),
+        ],
+    )
+    if moved.rowcount != 1:
+        raise SourceBehind(
+            f"Source {source_id}: its new slot starts at {position.end_lsn}, behind what the hub has mastered. "
+            "The source was set back or replaced by another cluster: declare it under a new name."
+        )
+
+
+def advance(connection: Connection, source_id: int, *, known: Position, reached: Position, progress: Progress) -> None:
+    """Move the checkpoint from `known` to `reached` inside the caller's transaction; it never moves back.
+
+    Raises CheckpointMoved when it does not stand at `known`: the changes were mastered by another worker.
+    """
+    moved = connection.execute(
+        """update hub.checkpoint
+           set commit_lsn = %s, end_lsn = %s, changes = changes + %s, rate = %s,
+               source_at = coalesce(%s, source_at), updated_at = clock_timestamp()
+           where source_id = %s and commit_lsn = %s and end_lsn = %s and commit_lsn <= %s and end_lsn <= %s""",
+        [
+            str(reached.commit_lsn),
+            str(reached.end_lsn),
+            progress.changes,
+            progress.rate,
+            progress.source_at,
+            source_id,
+            str(known.commit_lsn),
+            str(known.end_lsn),
+            str(reached.commit_lsn),
+            str(reached.end_lsn),
+        ],
+    )
+    if moved.rowcount != 1:
+        raise CheckpointMoved(
+            f"Source {source_id}: its checkpoint no longer stands at {known.commit_lsn}, another worker moved it. "
+            "This worker starts anew from the checkpoint."
+        )
+
+
+def enter(connection: Connection, source_id: int, state: State) -> None:
+    """Set the stage that the source's capture has entered."""
+    connection.execute(
+        "update hub.checkpoint set state = %s, updated_at = clock_timestamp() where source_id = %s",
+        [state, source_id],
+    )
+
+
+def fail(connection: Connection, source_id: int, *, error: str, needs_person: bool) -> None:
+    """Note what went wrong; `needs_person` shows the source as failed until a worker runs again."""
+    connection.execute(
+        """update hub.checkpoint
+           set last_error = %s, failed_at = case when %s then clock_timestamp() end, updated_at = clock_timestamp()
+           where source_id = %s""",
+        [error, needs_person, source_id],
+    )
+
+
+def recover(connection: Connection, source_id: int) -> None:
+    """Note that the source is captured again; the last error stays readable."""
+    connection.execute(
+        """update hub.checkpoint set failed_at = null, updated_at = clock_timestamp()
+           where source_id = %s and failed_at is not null""",
+        [source_id],
+    )
+
+
+def try_lock(connection: Connection, source_id: int) -> bool:
+    """Take the source's lock for this session; False while another worker has it."""
+    row = connection.execute("select pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, source_id]).fetchone()
+    return bool(row and row[0])
+
+
+def is_held(connection: Connection, source_id: int) -> bool:
+    """Tell whether any worker has the source's lock now."""
+    row = connection.execute(
+        "select count(*) from pg_locks where locktype = 'advisory' and classid = %s and objid = %s and objsubid = 2"
+        " and database = (select oid from pg_database where datname = current_database())",
+        [LOCK_CLASS, source_id],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _checkpoint(row: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        source_id=row["source_id"],
+        state=State(row["state"]),
+        slot=row["slot"],
+        position=_position(row),
+        origin=_origin(row),
+        source_at=row["source_at"],
+        changes=row["changes"],
+        rate=row["rate"],
+        last_error=row["last_error"],
+        failed=row["failed"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _position(row: dict[str, Any]) -> Position | None:
+    if row["commit_lsn"] is None:
+        return None
+    return Position(commit_lsn=Lsn.parse(row["commit_lsn"]), end_lsn=Lsn.parse(row["end_lsn"]))
+
+
+def _origin(row: dict[str, Any]) -> Origin | None:
+    if row["system_identifier"] is None:
+        return None
+    return Origin(system_identifier=row["system_identifier"], timeline=row["timeline"])

@@ -1,0 +1,273 @@
+"""From source tables' frames to the canonical changes and records that mastering takes: pure, driven by a declaration.
+
+Nothing raises on a row's content: what cannot be typed is told in `rejects`. Only a table that no longer fits its
+mapping raises (SchemaBroken). `change_no` is dense from 1, in the order of (commit LSN, ordinal).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from mdm.capture import compiled
+from mdm.capture.compiled import CompiledRecord, CompiledTable, json_object
+from mdm.capture.frames import Batch, Relation, TableChanges
+from mdm.capture.lsn import Lsn
+from mdm.capture.sources import Source
+from mdm.mastering import MappedBatch
+
+_UTC = pl.Datetime("us", "UTC")
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+TRANSACTION_SCHEMA: Schema = {"tx": pl.Int32, "xid": pl.Int64, "commit_lsn": pl.String, "committed_at": _UTC}
+CHANGE_SCHEMA: Schema = {
+    "change_no": pl.Int64,
+    "tx": pl.Int32,
+    "ordinal": pl.Int64,
+    "relation": pl.String,
+    "op": pl.String,
+    "source_key": pl.String,
+    "payload": pl.String,
+}
+RECORD_SCHEMA: Schema = {
+    "change_no": pl.Int64,
+    "tx": pl.Int32,
+    "op": pl.String,
+    "entity": pl.String,
+    "item_group": pl.String,
+    "key": pl.String,
+    "alt_key": pl.String,
+    "source_key": pl.String,
+    "effective_from": _UTC,
+    "effective_to": _UTC,
+    "is_partial": pl.Boolean,
+    "item_values": pl.String,
+    "point_key": pl.String,
+    "address_key": pl.String,
+    "contract_key": pl.String,
+}
+REJECT_SCHEMA: Schema = {"change_no": pl.Int64, "reason": pl.String}
+
+# Our own columns beside a source's: a source column cannot be taken for one.
+_CHANGE_NO, _TX, _OP, _UNCHANGED = "mdm:change_no", "mdm:tx", "mdm:op", "mdm:unchanged:"
+
+
+@dataclass(slots=True, kw_only=True)
+class Mapper:
+    """Maps the batches of one source; each definition of a table is compiled when it is first seen."""
+
+    source: Source
+    source_id: int
+    compiled_tables: dict[Relation, CompiledTable | None] = field(default_factory=dict)
+
+    def map(self, batch: Batch) -> MappedBatch:
+        """Map a batch; changes of tables that the source's mapping does not name are left out."""
+        tables = [(table, known) for table in batch.tables if (known := self._compiled(table.relation)) is not None]
+        numbers = _number([table for table, _ in tables])
+        changes, records, rejects = [], [], []
+        for (table, known), change_no in zip(tables, numbers, strict=True):
+            mapped = _map_table(table, known, change_no)
+            changes.append(mapped.changes)
+            records.extend(mapped.records)
+            rejects.extend(mapped.rejects)
+        return MappedBatch(
+            source_id=self.source_id,
+            transactions=_transactions(batch.transactions),
+            changes=_stacked(changes, CHANGE_SCHEMA).sort("change_no"),
+            records=_stacked(records, RECORD_SCHEMA).sort("change_no"),
+            rejects=_stacked(rejects, REJECT_SCHEMA).sort("change_no"),
+        )
+
+    def _compiled(self, relation: Relation) -> CompiledTable | None:
+        if relation not in self.compiled_tables:
+            mapping = self.source.tables.get(f"{relation.schema}.{relation.name}")
+            known = None if mapping is None else compiled.compile_table(self.source, mapping, relation)
+            self.compiled_tables[relation] = known
+        return self.compiled_tables[relation]
+
+
+def split(mapped: MappedBatch, *, rows: int) -> Iterator[MappedBatch]:
+    """Cut a batch into parts of at most so many changes, each numbered from 1."""
+    for start in range(0, max(mapped.changes.height, 1), rows):
+        if mapped.changes.height <= rows:
+            yield mapped
+        else:
+            yield _renumbered(mapped, pl.col("change_no").is_between(start + 1, start + rows), start)
+
+
+def until(mapped: MappedBatch, tx: int) -> MappedBatch:
+    """Return the part of a batch up to a transaction, inclusive."""
+    return _renumbered(mapped, pl.col("tx") <= tx, 0)
+
+
+def after(mapped: MappedBatch, tx: int) -> MappedBatch:
+    """Return the part of a batch after a transaction."""
+    before = mapped.changes.filter(pl.col("tx") <= tx).height
+    return _renumbered(mapped, pl.col("tx") > tx, before)
+
+
+def _renumbered(mapped: MappedBatch, kept: pl.Expr, offset: int) -> MappedBatch:
+    changes = mapped.changes.filter(kept)
+    numbers = changes["change_no"]
+    moved = (pl.col("change_no") - offset).alias("change_no")
+    return MappedBatch(
+        source_id=mapped.source_id,
+        transactions=mapped.transactions.filter(pl.col("tx").is_in(changes["tx"].unique().implode())),
+        changes=changes.with_columns(moved),
+        records=mapped.records.filter(pl.col("change_no").is_in(numbers.implode())).with_columns(moved),
+        rejects=mapped.rejects.filter(pl.col("change_no").is_in(numbers.implode())).with_columns(moved),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MappedTable:
+    changes: pl.DataFrame
+    records: list[pl.DataFrame]
+    rejects: list[pl.DataFrame]
+
+
+def _number(tables: list[TableChanges]) -> list[pl.Series]:
+    """Give the changes of all tables together their numbers, from 1, by transaction and ordinal; one series a table."""
+    if not tables:
+        return []
+    tx = np.concatenate([table.meta["tx"].to_numpy() for table in tables])
+    ordinal = np.concatenate([table.meta["ordinal"].to_numpy() for table in tables])
+    numbers = np.empty(len(tx), dtype=np.int64)
+    numbers[np.lexsort((ordinal, tx))] = np.arange(1, len(tx) + 1)
+    bounds = np.cumsum([table.meta.height for table in tables])[:-1]
+    return [pl.Series(_CHANGE_NO, part) for part in np.split(numbers, bounds)]
+
+
+def _map_table(table: TableChanges, known: CompiledTable, change_no: pl.Series) -> _MappedTable:
+    rows = _rows(table, change_no)
+    ops = set(table.meta["op"].unique())
+    upserts = rows.filter(~pl.col(_OP).is_in(["d", "t"])) if ops & {"d", "t"} else rows
+    records, rejects = _upserts(upserts, known) if upserts.height else ([], [])
+    deleted = [rows.filter(pl.col(_OP) == "d")] if "d" in ops else []
+    if "u" in ops and table.before_kind.null_count() < rows.height:
+        deleted.append(_left_keys(table, known, rows))
+    return _MappedTable(
+        changes=_changes(table, known, rows, ops),
+        records=records + [_deletes(part, known, record) for part in deleted for record in known.records],
+        rejects=rejects,
+    )
+
+
+def _changes(table: TableChanges, known: CompiledTable, rows: pl.DataFrame, ops: set[str]) -> pl.DataFrame:
+    payload = _payload(table, rows)
+    source_key = known.source_key
+    if "d" in ops:
+        payload = pl.when(pl.col(_OP) == "d").then(json_object({c: pl.col(c) for c in known.key})).otherwise(payload)
+    if "t" in ops:
+        payload, source_key = (pl.when(pl.col(_OP) != "t").then(column) for column in (payload, source_key))
+    return rows.select(
+        pl.col(_CHANGE_NO).alias("change_no"),
+        pl.col(_TX).alias("tx"),
+        table.meta["ordinal"],
+        pl.lit(known.name).alias("relation"),
+        table.meta["op"],
+        source_key.alias("source_key"),
+        payload.alias("payload"),
+    )
+
+
+def _payload(table: TableChanges, rows: pl.DataFrame) -> pl.Expr:
+    masks = {name: _UNCHANGED + name for name in table.unchanged}
+    return _without_unchanged(rows, {name: pl.col(name) for name in table.after.columns}, masks)
+
+
+def _rows(table: TableChanges, change_no: pl.Series) -> pl.DataFrame:
+    """Lay a table's changes out as one row each: the row as it is now, or the old key where it was deleted.
+
+    A TOAST value that did not change is taken from the old row where the source sent that whole, and from the old key
+    for a key column; elsewhere it stays unknown and its mask says so.
+    """
+    op = table.meta["op"]
+    columns = {name: table.after[name] for name in table.after.columns}
+    masks = {}
+    for name, mask in table.unchanged.items():
+        sent = table.before_kind.is_in(["K", "O"] if _is_key(table.relation, name) else ["O"]).fill_null(value=False)
+        columns[name] = table.before[name].zip_with(mask & sent, columns[name])
+        masks[_UNCHANGED + name] = mask & ~sent
+    if "d" in op:
+        deleted = op == "d"
+        columns = {name: table.before[name].zip_with(deleted, column) for name, column in columns.items()}
+    return pl.DataFrame({_CHANGE_NO: change_no, _TX: table.meta["tx"], _OP: op} | columns | masks)
+
+
+def _is_key(relation: Relation, name: str) -> bool:
+    return any(column.name == name and column.is_key for column in relation.columns)
+
+
+def _left_keys(table: TableChanges, known: CompiledTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows under their old key where an update changed it: the old key is deleted."""
+    moved = (table.meta["op"] == "u") & table.before_kind.is_not_null()
+    changed = pl.Series([False]).new_from_index(0, rows.height)
+    for column in known.key:
+        changed |= table.before[column].ne_missing(rows[column])
+    return rows.with_columns(table.before.get_columns()).filter(moved & changed)
+
+
+def _upserts(rows: pl.DataFrame, known: CompiledTable) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Give each row's records; what could not be typed is null in them and told apart in the second list."""
+    frame = rows
+    for step in known.steps:
+        frame = frame.with_columns(*step)
+    faulty = bool(known.flags) and frame.select(pl.any_horizontal(*known.flags).any()).item()
+    rejects = [rejected for record in known.records for rejected in _rejects(frame, record)] if faulty else []
+    return [_record(frame, record) for record in known.records], rejects
+
+
+def _record(frame: pl.DataFrame, record: CompiledRecord) -> pl.DataFrame:
+    masks = {item: _UNCHANGED + column for item, column in record.columns.items()}
+    masks = {item: mask for item, mask in masks.items() if mask in frame.columns}
+    values, is_partial = record.item_values, pl.lit(value=False)
+    if masks:
+        values, is_partial = _without_unchanged(frame, record.items, masks), pl.any_horizontal(*masks.values())
+    placed = (pl.col(_CHANGE_NO).alias("change_no"), pl.col(_TX).alias("tx"))
+    told = (is_partial.alias("is_partial"), values.alias("item_values"))
+    return frame.select(*placed, *record.outputs, *told).select(list(RECORD_SCHEMA))
+
+
+def _deletes(rows: pl.DataFrame, known: CompiledTable, record: CompiledRecord) -> pl.DataFrame:
+    """Give the deletion of a record for each row; its source key says which, so it has neither keys nor dates."""
+    absent = {name: pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECORD_SCHEMA.items()}
+    present = {
+        "change_no": pl.col(_CHANGE_NO).alias("change_no"),
+        "tx": pl.col(_TX).alias("tx"),
+        "op": pl.lit("d").alias("op"),
+        "entity": pl.lit(record.entity).alias("entity"),
+        "item_group": pl.lit(record.group).alias("item_group"),
+        "source_key": known.source_key.alias("source_key"),
+        "is_partial": pl.lit(value=False).alias("is_partial"),
+    }
+    return rows.select(*(absent | present).values())
+
+
+def _rejects(frame: pl.DataFrame, record: CompiledRecord) -> Iterator[pl.DataFrame]:
+    for fault in record.faults:
+        rows = frame.filter(pl.col(fault.flag))
+        yield rows.select(pl.col(_CHANGE_NO).alias("change_no"), pl.lit(fault.reason).alias("reason"))
+
+
+def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], masks: Mapping[str, str]) -> pl.Expr:
+    """Write each row of a frame as a JSON object that leaves a member out where its mask is true."""
+    if not masks:
+        return json_object(members)
+    names = list(dict.fromkeys(masks.values()))
+    branches = []
+    for pattern in frame.select(names).unique().iter_rows(named=True):
+        kept = {name: member for name, member in members.items() if name not in masks or not pattern[masks[name]]}
+        branches.append(pl.when(*(pl.col(name) == pattern[name] for name in names)).then(json_object(kept)))
+    return pl.coalesce(*branches)
+
+
+def _transactions(transactions: pl.DataFrame) -> pl.DataFrame:
+    lsns = [str(Lsn(lsn)) for lsn in transactions["commit_lsn"]]
+    return transactions.with_columns(commit_lsn=pl.Series(lsns, dtype=pl.String)).select(list(TRANSACTION_SCHEMA))
+
+
+def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:
+    kept = [frame for frame in frames if not frame.is_empty()]
+    return pl.concat(kept) if kept else pl.DataFrame(schema=schema)

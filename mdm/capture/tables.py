@@ -1,0 +1,74 @@
+"""The tables of capture (schema `hub`): how far each source has been captured, and what of it is loaded.
+
+Law 1 is kept here: `hub.checkpoint` moves in the transaction that masters the changes, and only forward.
+"""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Float, Integer, SmallInteger, Table, Text, text
+
+from golden_records.metadata import metadata
+from golden_records.tables import PgLsn
+
+SCHEMA = "hub"
+
+_Moment = DateTime(timezone=True)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("slot", Text, nullable=False),
+    Column("system_identifier", Text),
+    Column("timeline", Integer),
+    Column("commit_lsn", PgLsn, comment="Commit LSN of the last source transaction that is mastered."),
+    Column("end_lsn", PgLsn, comment="Up to here the hub needs nothing more; the slot is confirmed no further."),
+    Column("source_at", _Moment, comment="The source's clock at end_lsn."),
+    Column("changes", BigInteger, nullable=False, server_default=text("0")),
+    Column("rate", Float, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    Column("failed_at", _Moment, comment="Set while a person is needed: capture stands still, nothing is dropped."),
+    Column("updated_at", _Moment, nullable=False, server_default=text("now()")),
+    CheckConstraint(
+        "state in ('new', 'loading', 'assembling', 'streaming', 'reloading')",
+        name="state",
+    ),
+    CheckConstraint("commit_lsn <= end_lsn", name="order"),
+    schema=SCHEMA,
+    comment="How far each source is mastered. Written in the hub transaction that masters the changes, before the "
+    "slot is confirmed, and it only moves forward (law 1).",
+    postgresql_with={"fillfactor": "50"},
+)
+
+table_load = Table(
+    "table_load",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("relation", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("start_lsn", PgLsn, comment="Every row that the load or the stream has shown stands at or after it."),
+    Column("rows", BigInteger, nullable=False, server_default=text("0")),
+    Column("requested_at", _Moment, nullable=False, server_default=text("now()")),
+    Column("done_at", _Moment),
+    CheckConstraint("state in ('waiting', 'loading', 'sweeping', 'done')", name="state"),
+    schema=SCHEMA,
+    comment="The last load of each captured table: waiting (asked for), loading (chunks are read), sweeping (what the "
+    "load did not see is removed), done. The worker sets each state but the first of a reload, which the command sets.",
+)
+
+snapshot_chunk = Table(
+    "snapshot_chunk",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("relation", Text, primary_key=True),
+    Column("chunk_no", Integer, primary_key=True, autoincrement=False),
+    Column("partition", Text, nullable=False, comment="The table that holds the rows: the relation or a part of it."),
+    Column("filenode", BigInteger, comment="Its file; when the table has been rewritten, block ranges mean nothing."),
+    Column("first_block", BigInteger, comment="Null: the whole table, for one without blocks."),
+    Column("last_block", BigInteger, comment="Exclusive; null: to the end."),
+    Column("rows", BigInteger),
+    Column("commit_lsn", PgLsn),
+    Column("done_at", _Moment),
+    schema=SCHEMA,
+    comment="The chunks that a load is made of; a chunk is done in the hub transaction that masters its rows, so that "
+    "a killed load goes on where it stood.",
+)
