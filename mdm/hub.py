@@ -1,5 +1,6 @@
 """Where the hub's own database is: on a server of the user's choice, or on the embedded one."""
 
+from golden_records import reference
 from mdm import db, embedded
 from mdm.embedded import EmbeddedServer
 from mdm.settings import Settings
@@ -26,7 +27,9 @@ def stop_embedded(settings: Settings) -> int:
 
 
 def initialise(settings: Settings) -> str:
-    """Bring the hub's database to the present schema; return its DSN."""
+    """Bring the hub's database to the present schema and standing data; return its DSN."""
     address = dsn(settings)
     db.upgrade(address)
+    with db.connect(address) as connection, db.transaction(connection):
+        reference.write_standing(connection)
     return address

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from psycopg import sql
 
+from golden_records import reference
 from mdm import db
 from mdm.embedded import EmbeddedServer
 
@@ -24,8 +25,11 @@ def fresh(server: EmbeddedServer, *, prefix: str = "test", template: str = "temp
 
 
 def create_template(server: EmbeddedServer, name: str) -> None:
-    """Create a database with the hub's present schema, to be copied for tests."""
-    db.upgrade(server.ensure_database(name))
+    """Create a database with the hub's present schema and standing data, to be copied for tests."""
+    address = server.ensure_database(name)
+    db.upgrade(address)
+    with db.connect(address) as connection, db.transaction(connection):
+        reference.write_standing(connection)
 
 
 def _drop(server: EmbeddedServer, name: str) -> None:
