@@ -51,3 +51,4 @@ comment on column ums_appointment.status is 'Proposed, Accepted, Live, lapsed (X
 
 alter table unmetered_supply replica identity full;
 alter table location replica identity full;
+alter table unmetered_supply alter column inventory set storage external;

@@ -1,0 +1,188 @@
+"""An advanced metering service: current values only, updated in place."""
+
+import polars as pl
+
+from mdm.demo import contracts
+from mdm.demo.premises import LINES
+from mdm.demo.reference import Role
+from mdm.demo.systems.system import (
+    DAY,
+    GONE,
+    SWITCHED,
+    Action,
+    Service,
+    System,
+    coded,
+    lines,
+    placeholders,
+    project,
+    served_by,
+)
+
+_SERVICE = Service(role=Role.MSA, mpid="DART")
+_SERVED = served_by(_SERVICE)
+_ADDRESS_LINES = tuple(f"addr_{number}" for number in range(1, 10))
+
+_PROJECTIONS = (
+    project(
+        "metering_system",
+        _SERVED & ~GONE,
+        mpan_core="mpan",
+        supplier_id="supplier",
+        supplier_efd="supplied_from",
+        energised=coded("energisation_status", E="Y", D="N", U="U"),
+        energised_efd="energised_from",
+    ),
+    project("premises", _SERVED & ~GONE, mpan_core="mpan", **lines(*_ADDRESS_LINES), postcode="postcode", uprn="uprn"),
+    project(
+        "meter",
+        _SERVED & ~GONE,
+        mpan_core="mpan",
+        meter_serial="meter_id",
+        meter_make="make",
+        meter_model="model",
+        meter_type="meter_type",
+        location_code="location",
+        dials="displayed_digits",
+        install_date="installed",
+    ),
+    project(
+        "meter_provider",
+        _SERVED & ~GONE,
+        mpan_core="mpan",
+        meter_serial="meter_id",
+        meter_make="make",
+        provider_id="provider",
+        efd="installed",
+    ),
+    project(
+        "contract",
+        _SERVED & pl.col("bespoke_reference").is_not_null(),
+        supplier_id="supplier",
+        contract_no="bespoke_reference",
+        valid_from="appointed_from",
+        connection_types=pl.lit(contracts.CONNECTION_TYPES[Role.MSA]),
+        segments="market_segment",
+    ),
+    project(
+        "agent_appointment",
+        _SERVED & SWITCHED,
+        mpan_core="mpan",
+        efd="first_appointed",
+        etd=pl.col("switched") - DAY,
+        supplier_id="former_supplier",
+        contract_no="former_reference",
+        status=pl.lit("ended"),
+        scenario=pl.lit("ALG"),
+    ),
+    project(
+        "agent_appointment",
+        _SERVED,
+        mpan_core="mpan",
+        efd="appointed_from",
+        etd="gone",
+        supplier_id="supplier",
+        contract_no="reference",
+        status=pl.when(GONE).then(pl.lit("ended")).otherwise(pl.lit("active")),
+        scenario=pl.when(SWITCHED).then(pl.lit("COS")).otherwise(pl.lit("ALG")),
+    ),
+)
+
+_STATUS = """(case %(status)s when 'de-appointed' then 'ended' else %(status)s end)::appointment_status"""
+
+_SET_ADDRESS = f"""
+update premises set ({", ".join(_ADDRESS_LINES)}, postcode, uprn) = row ({placeholders((*LINES, "postcode", "uprn"))})
+where mpan_core = any(%(mpans)s::bpchar[])
+"""
+
+_ACTIONS = {
+    Action.SWITCH_SUPPLIER: (
+        """
+        update metering_system set supplier_id = %(supplier)s, supplier_efd = %(day)s, last_modified = now()
+        where mpan_core = any(%(mpans)s::bpchar[])
+        """,
+    ),
+    Action.FOLLOW_SUPPLIER: (
+        """
+        update agent_appointment set etd = %(day)s::date - 1, status = 'ended'
+        where mpan_core = any(%(mpans)s::bpchar[]) and status = 'active'
+        """,
+        """
+        insert into agent_appointment (mpan_core, efd, supplier_id, contract_no, status, scenario)
+        select mpan_core, %(day)s, %(supplier)s, 'DA' || left(%(supplier)s, 2) || %(suffix)s, 'active', 'COS'
+        from agent_appointment
+        where mpan_core = any(%(mpans)s::bpchar[]) and etd = %(day)s::date - 1 and status = 'ended'
+        """,
+    ),
+    Action.END_APPOINTMENT: (
+        f"""
+        update agent_appointment set etd = %(day)s::date - 1, status = {_STATUS}
+        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
+        """,
+    ),
+    Action.APPOINT: (
+        f"""
+        insert into agent_appointment (mpan_core, efd, supplier_id, contract_no, status, scenario)
+        values (%(mpan)s, %(day)s, %(supplier)s, %(reference)s, {_STATUS}, %(scenario)s)
+        """,
+    ),
+    Action.SET_APPOINTMENT_STATUS: (
+        f"""
+        update agent_appointment set status = {_STATUS}
+        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
+        """,
+    ),
+    Action.LAPSE_APPOINTMENT: (
+        """
+        update agent_appointment set status = 'lapsed', etd = efd
+        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
+        """,
+    ),
+    Action.REOPEN_APPOINTMENT: (
+        """
+        update agent_appointment set status = 'active', etd = null
+        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
+        """,
+    ),
+    Action.ENERGISE: (
+        """
+        update metering_system
+        set energised = (case %(energisation_status)s when 'E' then 'Y' when 'D' then 'N' else 'U' end)::energised,
+            energised_efd = %(day)s, last_modified = now()
+        where mpan_core = %(mpan)s::bpchar
+        """,
+    ),
+    Action.FIT_METER: (
+        """
+        insert into meter (mpan_core, meter_serial, meter_make, meter_model, meter_type, location_code, dials,
+                           install_date)
+        values (%(mpan)s, %(meter_id)s, %(make)s, %(model)s, %(meter_type)s, %(location)s, %(displayed_digits)s,
+                %(day)s)
+        """,
+        """
+        insert into meter_provider (mpan_core, meter_serial, meter_make, provider_id, efd)
+        values (%(mpan)s, %(meter_id)s, %(make)s, %(provider)s, %(day)s)
+        """,
+    ),
+    Action.REMOVE_METER: (
+        "update meter set remove_date = %(day)s where mpan_core = %(mpan)s::bpchar and meter_serial = %(meter_id)s",
+    ),
+    Action.READDRESS: (_SET_ADDRESS,),
+    Action.MEND_ADDRESS: (_SET_ADDRESS,),
+    Action.LEAVE: ("delete from metering_system where mpan_core = %(mpan)s::bpchar",),
+}
+
+SYSTEM = System(
+    projections=_PROJECTIONS,
+    actions=_ACTIONS,
+    service=_SERVICE,
+    contract_table="contract",
+    contract_columns={
+        "supplier_id": "supplier_mpid",
+        "contract_no": "reference",
+        "valid_from": "effective_from",
+        "valid_to": "effective_to",
+        "connection_types": "connection_types",
+        "segments": "segments",
+    },
+)
