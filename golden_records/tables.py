@@ -25,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from golden_records import catalogue
@@ -44,6 +45,8 @@ class PgLsn(UserDefinedType[str]):
         """Name the type in DDL."""
         return "pg_lsn"
 
+
+ischema_names["pg_lsn"] = PgLsn  # so that the check of migrations against these tables knows the type
 
 Moment = DateTime(timezone=True)
 

@@ -72,7 +72,8 @@ def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
 
 def finish(connection: psycopg.Connection) -> None:
     """Give what this transaction adds to the feeds its numbers. Call it once, right before the commit."""
-    feed.publish(connection)
+    row = connection.execute("select min(committed_at) from stage_tx").fetchone()
+    feed.publish(connection, committed_at=row[0] if row else None)
 
 
 def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
