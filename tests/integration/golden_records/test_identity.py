@@ -1,0 +1,110 @@
+"""Identity: one golden record for one thing, whoever presents it, in whatever order, at once or one after another."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.factories import Change, Transaction, address, meter, mpan, point
+from tests.integration.golden_records.conftest import Hub
+
+KEY = mpan(1)
+
+
+def test_a_meter_is_found_by_serial_alone_where_the_maker_is_not_known(hub: Hub) -> None:
+    hub.change("smrs10", meter(KEY, "L YYP 12345", make="LANDIS"))
+    hub.change("mss", meter(KEY, "LYYP12345", make=None))
+
+    assert hub.value("select count(*) from golden.meter") == 1
+
+
+def test_a_maker_that_comes_later_joins_the_meter_that_had_none(hub: Hub) -> None:
+    hub.change("mss", meter(KEY, "LYYP12345", make=None))
+    hub.change("smrs10", meter(KEY, "L YYP 12345", make="LANDIS"))
+
+    assert hub.rows("select make from golden.meter") == [("LANDIS",)]
+
+
+def test_one_serial_of_two_makers_is_two_meters(hub: Hub) -> None:
+    hub.change("smrs10", meter(KEY, "L1", make="LANDIS"))
+    hub.change("smrs10", meter(mpan(2), "L1", make="ELSTER"))
+
+    assert hub.value("select count(*) from golden.meter") == 2
+
+
+def test_an_address_without_uprn_is_found_by_its_text(hub: Hub) -> None:
+    hub.change("smrs10", address(KEY, uprn="77", text="1 HIGH ST"))
+    hub.change("mds", address(KEY, uprn=None, text="1 HIGH ST"))
+
+    assert hub.value("select count(*) from golden.address") == 1
+    assert hub.value("select count(*) from golden.conflict") == 0
+
+
+def test_a_uprn_that_comes_later_joins_the_address_that_had_none(hub: Hub) -> None:
+    hub.change("mds", address(KEY, uprn=None, text="1 HIGH ST"))
+    hub.change("smrs10", address(KEY, uprn="77", text="1 HIGH ST"))
+
+    assert hub.rows("select uprn from golden.address") == [("77",)]
+
+
+def test_two_uprns_with_one_text_are_two_addresses(hub: Hub) -> None:
+    hub.change("smrs10", address(KEY, uprn="1", text="1 HIGH ST"), address(mpan(2), uprn="2", text="1 HIGH ST"))
+
+    assert hub.value("select count(*) from golden.address") == 2
+
+
+def test_strong_and_weak_keys_of_one_thing_in_one_batch_are_one(hub: Hub) -> None:
+    hub.change("mds", address(mpan(2), uprn=None, text="1 HIGH ST"), address(KEY, uprn="1", text="1 HIGH ST"))
+
+    assert hub.value("select count(*) from golden.address") == 1
+
+
+def test_the_crosswalk_dates_its_links_and_says_how_they_came(hub: Hub) -> None:
+    hub.change("smrs10", point(KEY, mpan_status="R"))
+
+    assert hub.rows("select entity, key, origin, unlinked_at from golden.crosswalk") == [
+        ("metering_point", KEY, "AUTO", None)
+    ]
+
+
+@pytest.mark.parametrize("keys", [1, 40])
+def test_sources_that_race_on_the_same_new_keys_make_one_golden_record_each(
+    open_hub: Callable[[], Hub], keys: int
+) -> None:
+    sources = ("smrs10", "mss", "mds", "msa")
+    sessions = [open_hub() for _ in sources]
+    start = threading.Barrier(len(sources))
+
+    def present(hub: Hub, source: str, order: int) -> None:
+        start.wait(timeout=10)
+        for number in range(5):
+            changes: list[Change] = []
+            for key in [mpan(n) for n in range(1, keys + 1)][::order]:
+                changes += [
+                    point(key, "energisation", row=source, energisation_status="ED"[number % 2]),
+                    meter(key, f"S{key[-6:]}", location="AB"[number % 2]),
+                ]
+            hub.master(source, Transaction(changes=changes))
+
+    threads = [
+        threading.Thread(target=present, args=(hub, source, 1 if place % 2 else -1))
+        for place, (hub, source) in enumerate(zip(sessions, sources, strict=True))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    hub = sessions[0]
+    assert hub.value("select count(*) from golden.metering_point") == keys
+    assert hub.value("select count(*) from golden.meter") == keys
+    assert hub.value("select count(*) from golden.journal") == keys * 2 * 5 * len(sources)
+    dense = (
+        "select count(*) from (select max(version) = count(*) as dense from golden.golden_version group by golden_id) v"
+    )
+    assert hub.value(f"{dense} where not dense") == 0
+    stale = (
+        "select count(*) from golden.metering_point g join golden.golden_version v"
+        " on v.golden_id = g.golden_id and v.version = g.version where v.lineage <@ g.lineage is not true"
+    )
+    assert hub.value(stale) == 0
