@@ -440,13 +440,17 @@ def upgrade() -> None:
         sa.Column("source_id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column(
+            "worker",
+            sa.BigInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Counts workers; the last one writes.",
+        ),
         sa.Column("system_identifier", sa.Text(), nullable=True),
         sa.Column("timeline", sa.Integer(), nullable=True),
         sa.Column(
-            "commit_lsn",
-            PgLsn(),
-            nullable=True,
-            comment="Commit LSN of the last source transaction that is mastered.",
+            "commit_lsn", PgLsn(), nullable=True, comment="Commit LSN of the last source transaction that is mastered."
         ),
         sa.Column(
             "end_lsn",
@@ -457,6 +461,18 @@ def upgrade() -> None:
         sa.Column("source_at", sa.DateTime(timezone=True), nullable=True, comment="The source's clock at end_lsn."),
         sa.Column("changes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("rate", sa.Float(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "assembled",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Up to here what was loaded is assembled (state assembling).",
+        ),
+        sa.Column(
+            "reload_requested_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="Set while a reload of the whole source is asked for.",
+        ),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "failed_at",
@@ -500,6 +516,7 @@ def upgrade() -> None:
         sa.Column("source_id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("chunk_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partition_schema", sa.Text(), nullable=False),
         sa.Column(
             "partition",
             sa.Text(),
@@ -513,7 +530,7 @@ def upgrade() -> None:
             comment="Its file; when the table has been rewritten, block ranges mean nothing.",
         ),
         sa.Column(
-            "first_block", sa.BigInteger(), nullable=True, comment="Null: the whole table, for one without blocks."
+            "first_block", sa.BigInteger(), nullable=True, comment="Null: the whole partition, for one without blocks."
         ),
         sa.Column("last_block", sa.BigInteger(), nullable=True, comment="Exclusive; null: to the end."),
         sa.Column("rows", sa.BigInteger(), nullable=True),
@@ -521,7 +538,7 @@ def upgrade() -> None:
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("source_id", "relation", "chunk_no", name=op.f("snapshot_chunk_pk")),
         schema="hub",
-        comment="The chunks that a load is made of; a chunk is done in the hub transaction that masters its rows, so that a killed load goes on where it stood.",
+        comment="The chunks that a load is made of. A chunk is done in the hub transaction that masters its rows, so that a killed load goes on where it stood (law 1).",
     )
     op.create_table(
         "table_load",
@@ -529,18 +546,21 @@ def upgrade() -> None:
         sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column(
+            "replaces", sa.Boolean(), nullable=False, comment="Source records that the load does not see are removed."
+        ),
+        sa.Column(
             "start_lsn",
             PgLsn(),
             nullable=True,
-            comment="Every row that the load or the stream has shown stands at or after it.",
+            comment="Every row that is there has shown itself at or after this position.",
         ),
         sa.Column("rows", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state in ('waiting', 'loading', 'sweeping', 'done')", name=op.f("table_load_state_ck")),
+        sa.CheckConstraint("state in ('waiting', 'loading', 'done')", name=op.f("table_load_state_ck")),
         sa.PrimaryKeyConstraint("source_id", "relation", name=op.f("table_load_pk")),
         schema="hub",
-        comment="The last load of each captured table: waiting (asked for), loading (chunks are read), sweeping (what the load did not see is removed), done. The worker sets each state but the first of a reload, which the command sets.",
+        comment="The last load of each captured table: waiting (asked for: by the worker at first, by the reload command later), loading (its chunks are planned), done. The worker sets the last two.",
     )
     op.create_table(
         "view",

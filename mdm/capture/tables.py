@@ -3,7 +3,19 @@
 Law 1 is kept here: `hub.checkpoint` moves in the transaction that masters the changes, and only forward.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Float, Integer, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from golden_records.metadata import metadata
 from golden_records.tables import PgLsn
@@ -18,6 +30,9 @@ checkpoint = Table(
     Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
     Column("state", Text, nullable=False),
     Column("slot", Text, nullable=False),
+    Column(
+        "worker", BigInteger, nullable=False, server_default=text("0"), comment="Counts workers; the last one writes."
+    ),
     Column("system_identifier", Text),
     Column("timeline", Integer),
     Column("commit_lsn", PgLsn, comment="Commit LSN of the last source transaction that is mastered."),
@@ -25,6 +40,8 @@ checkpoint = Table(
     Column("source_at", _Moment, comment="The source's clock at end_lsn."),
     Column("changes", BigInteger, nullable=False, server_default=text("0")),
     Column("rate", Float, nullable=False, server_default=text("0")),
+    Column("assembled", BigInteger, comment="Up to here what was loaded is assembled (state assembling)."),
+    Column("reload_requested_at", _Moment, comment="Set while a reload of the whole source is asked for."),
     Column("last_error", Text),
     Column("failed_at", _Moment, comment="Set while a person is needed: capture stands still, nothing is dropped."),
     Column("updated_at", _Moment, nullable=False, server_default=text("now()")),
@@ -45,14 +62,15 @@ table_load = Table(
     Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
     Column("relation", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("start_lsn", PgLsn, comment="Every row that the load or the stream has shown stands at or after it."),
+    Column("replaces", Boolean, nullable=False, comment="Source records that the load does not see are removed."),
+    Column("start_lsn", PgLsn, comment="Every row that is there has shown itself at or after this position."),
     Column("rows", BigInteger, nullable=False, server_default=text("0")),
     Column("requested_at", _Moment, nullable=False, server_default=text("now()")),
     Column("done_at", _Moment),
-    CheckConstraint("state in ('waiting', 'loading', 'sweeping', 'done')", name="state"),
+    CheckConstraint("state in ('waiting', 'loading', 'done')", name="state"),
     schema=SCHEMA,
-    comment="The last load of each captured table: waiting (asked for), loading (chunks are read), sweeping (what the "
-    "load did not see is removed), done. The worker sets each state but the first of a reload, which the command sets.",
+    comment="The last load of each captured table: waiting (asked for: by the worker at first, by the reload command "
+    "later), loading (its chunks are planned), done. The worker sets the last two.",
 )
 
 snapshot_chunk = Table(
@@ -61,14 +79,15 @@ snapshot_chunk = Table(
     Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
     Column("relation", Text, primary_key=True),
     Column("chunk_no", Integer, primary_key=True, autoincrement=False),
+    Column("partition_schema", Text, nullable=False),
     Column("partition", Text, nullable=False, comment="The table that holds the rows: the relation or a part of it."),
     Column("filenode", BigInteger, comment="Its file; when the table has been rewritten, block ranges mean nothing."),
-    Column("first_block", BigInteger, comment="Null: the whole table, for one without blocks."),
+    Column("first_block", BigInteger, comment="Null: the whole partition, for one without blocks."),
     Column("last_block", BigInteger, comment="Exclusive; null: to the end."),
     Column("rows", BigInteger),
     Column("commit_lsn", PgLsn),
     Column("done_at", _Moment),
     schema=SCHEMA,
-    comment="The chunks that a load is made of; a chunk is done in the hub transaction that masters its rows, so that "
-    "a killed load goes on where it stood.",
+    comment="The chunks that a load is made of. A chunk is done in the hub transaction that masters its rows, so that "
+    "a killed load goes on where it stood (law 1).",
 )
