@@ -1,0 +1,1 @@
+"""The API: golden records and views over HTTP, for services and tools."""

@@ -1,0 +1,89 @@
+"""The feed: what changed in each view, numbered densely in the order of commits (law 3)."""
+
+from datetime import datetime
+
+import psycopg
+
+from mdm.distribution import composition, projection
+
+CHANNEL = "mdm_feed"
+"""PostgreSQL's channel on which the ids of views with new entries are told, comma-separated; empty for all."""
+
+_PUBLISH = """
+with before as (
+    select r.* from (select distinct golden_id from projection_point) t
+    cross join lateral (select * from hub.view_row r where r.point_id = t.golden_id offset 0) r
+), change as (
+    select coalesce(n.view_id, b.view_id) as view_id, coalesce(n.golden_id, b.golden_id) as golden_id, n.point_id,
+           n.sender, n.body, n.digest, b.digest as digest_before
+    from projected n full join before b on b.view_id = n.view_id and b.golden_id = n.golden_id
+    where n.digest is distinct from b.digest
+), numbered as materialized (
+    select c.*, h.last_seq + row_number() over (partition by c.view_id order by c.golden_id) as seq
+    from change c join hub.view_head h using (view_id)
+), fed as (
+    insert into hub.feed (view_id, seq, golden_id, operation, sender, body, created_at, source_committed_at)
+    select view_id, seq, golden_id, case when body is null then 'delete' else 'upsert' end,
+           coalesce(sender, %(hub)s), body, statement_timestamp(), %(committed_at)s
+    from numbered
+), gone as (
+    delete from hub.view_row r using numbered n
+    where r.view_id = n.view_id and r.golden_id = n.golden_id and n.body is null
+), kept as (
+    insert into hub.view_row (view_id, golden_id, point_id, seq, digest)
+    select view_id, golden_id, point_id, seq, digest from numbered where body is not null
+    on conflict (view_id, golden_id)
+    do update set point_id = excluded.point_id, seq = excluded.seq, digest = excluded.digest
+), moved as (
+    update hub.view_head h
+    set last_seq = h.last_seq + s.entries, row_count = h.row_count + s.rows, updated_at = statement_timestamp(),
+        digest = h.digest # s.digest
+    from (select view_id, count(*) as entries, count(digest) - count(digest_before) as rows,
+                 coalesce(bit_xor(digest), repeat('0', 256)::bit(256))
+                     # coalesce(bit_xor(digest_before), repeat('0', 256)::bit(256)) as digest
+          from numbered group by view_id) s
+    where h.view_id = s.view_id
+    returning h.view_id, s.entries
+)
+select coalesce(sum(entries), 0)::bigint, string_agg(view_id::text, ',' order by view_id) from moved
+"""
+
+# What is in a view now stays for its snapshot, however old.
+_PRUNE = """
+with horizon as (
+    select view_id, max(seq) as seq from hub.feed where created_at < %(before)s group by view_id
+), gone as (
+    delete from hub.feed f using horizon h
+    where f.view_id = h.view_id and f.seq <= h.seq
+      and not exists (select from hub.view_row r
+                      where r.view_id = f.view_id and r.golden_id = f.golden_id and r.seq = f.seq)
+    returning 1
+), moved as (
+    update hub.view_head v set retained_after = h.seq
+    from horizon h where v.view_id = h.view_id and v.retained_after < h.seq
+)
+select count(*) from gone
+"""
+
+
+def publish(connection: psycopg.Connection, *, committed_at: datetime | None = None) -> int:
+    """Write to the feeds what changed in all views, as the last step before the commit; return how many entries.
+
+    `committed_at` is when the source committed, of several transactions the first. A row that changed more than once in
+    this transaction has one entry, the last; a row that is again what it was has none.
+    """
+    if not projection.compute(connection):
+        return 0
+    parameters = {"committed_at": committed_at, "hub": composition.HUB_SENDER}
+    row = connection.execute(_PUBLISH, parameters, prepare=False).fetchone()
+    entries, views = row or (0, "")
+    if entries:
+        connection.execute("select pg_notify(%s, %s)", [CHANNEL, views if len(views) < 8000 else ""])
+    connection.execute("truncate projection_point, projected")
+    return int(entries)
+
+
+def prune(connection: psycopg.Connection, *, before: datetime) -> int:
+    """Drop superseded entries that are older; return how many. Readers that are so far behind take a snapshot."""
+    row = connection.execute(_PRUNE, {"before": before}).fetchone()
+    return int(row[0]) if row else 0

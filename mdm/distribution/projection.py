@@ -1,0 +1,127 @@
+"""Projection: what each view holds, recomputed from the golden records that a transaction touched.
+
+All transactions that project take one lock and hold it until they commit, and the golden records are read only under
+it. So the last of several that touch a point sees what the others wrote, and no row is ever left behind.
+"""
+
+from functools import cache
+
+import psycopg
+
+from mdm.distribution import composition, contracts
+
+_LOCK = 0x6D646D76  # "mdmv", a key of PostgreSQL's advisory locks
+
+_TABLES = """
+create temp table if not exists projection_point (golden_id bigint) on commit delete rows;
+create temp table if not exists projected (
+    view_id int, golden_id bigint, point_id bigint, sender text, body text, digest bit(256)) on commit delete rows;
+"""
+
+# A golden id is of one entity alone, so the ids of addresses and contracts may stand among those of points.
+_FOLLOW = """
+insert into projection_point
+select p.golden_id from projection_point t
+cross join lateral (select golden_id from golden.metering_point g where g.address_id = t.golden_id offset 0) p
+union
+select a.metering_point_id from projection_point t
+cross join lateral (select metering_point_id from golden.appointment g
+                    where g.contract_id = t.golden_id and g.metering_point_id is not null offset 0) a
+"""
+
+# Participants have their views from the moment on that they are known; a recipient that is not a participant, from its
+# first appointment on.
+_REGISTER = """
+with registered as (
+    insert into hub.view (name, message, role, recipient)
+    select c.name, c.message, c.role, r.recipient
+    from unnest(%(names)s::text[], %(messages)s::text[], %(roles)s::text[]) c (name, message, role)
+    join (select role, mpid as recipient from golden.participant {appointed}) r using (role)
+    where not exists (select from hub.view v where v.name = c.name and v.recipient = r.recipient)
+    group by c.name, c.message, c.role, r.recipient
+    order by r.recipient, c.name
+    returning view_id, name
+), headed as (
+    insert into hub.view_head (view_id) select view_id from registered
+)
+select count(*) filter (where name = any (%(covering)s)) > 0 from registered
+"""
+
+_APPOINTED = """
+union select g.role, g.service_mpid from (select distinct golden_id from projection_point) t
+join golden.appointment g on g.metering_point_id = t.golden_id
+where g.status in ('accepted', 'active') and g.service_mpid is not null
+"""
+
+_ALL = "insert into projection_point select golden_id from golden.metering_point"
+
+_DIGEST = "('x' || encode(sha256(convert_to(golden_id || ' ' || body, 'UTF8')), 'hex'))::bit(256)"
+
+
+def project(connection: psycopg.Connection) -> None:
+    """Take note of the golden records in the temporary table touched_point, for feed.publish() to project.
+
+    May be called for each part of a transaction. The ids may be of metering points, addresses and contracts; a meter or
+    appointment that left a point must be told by that point.
+    """
+    prepare(connection)
+    connection.execute("insert into projection_point select golden_id from touched_point")
+
+
+def project_all(connection: psycopg.Connection) -> None:
+    """Take note of every metering point, as a contract that has changed requires."""
+    prepare(connection)
+    connection.execute(_ALL)
+
+
+def prepare(connection: psycopg.Connection) -> None:
+    """Make the temporary tables where the session has none yet."""
+    if connection.execute("select to_regclass('pg_temp.projected') is null").fetchone() == (True,):
+        connection.execute(_TABLES)
+
+
+def compute(connection: psycopg.Connection) -> bool:
+    """Fill the temporary table projected with the rows of all touched points in all views; False when none is touched.
+
+    Takes the lock of projection, which is held until the transaction ends.
+    """
+    prepare(connection)
+    if connection.execute("select exists (select from projection_point)").fetchone() == (False,):
+        return False
+    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute(_FOLLOW, prepare=False)
+    if _register(connection):
+        connection.execute(_ALL)
+    if not _fill(connection):
+        _register(connection, appointed=_APPOINTED)
+        connection.execute("truncate projected")
+        _fill(connection)
+    return True
+
+
+def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
+    """Give every recipient that has come into sight its views; return whether one must be filled with all points."""
+    declared = contracts.load().values()
+    parameters = {
+        "names": [contract.name for contract in declared],
+        "messages": [contract.message.value for contract in declared],
+        "roles": [contract.role.value for contract in declared],
+        "covering": [contract.name for contract in declared if contract.covers_all],
+    }
+    query = _REGISTER.format(appointed=appointed)
+    return connection.execute(query, parameters, prepare=False).fetchone() == (True,)
+
+
+def _fill(connection: psycopg.Connection) -> bool:
+    """Compute the rows; return False when some have no view yet."""
+    return connection.execute(_compute(), prepare=False).fetchone() == (True,)
+
+
+@cache
+def _compute() -> str:
+    query = composition.rows(list(contracts.load().values()))
+    columns = "view_id, golden_id, point_id, sender, body"
+    return f"""
+        with filled as (insert into projected select {columns}, {_DIGEST} from ({query}) r returning view_id)
+        select bool_and(view_id is not null) is distinct from false from filled
+    """  # noqa: S608 - made of the contracts alone
