@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, journal
+from golden_records import catalogue, journal, staging
 from golden_records.catalogue import Entity
 
 _PRIOR = """
@@ -117,10 +117,12 @@ def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequen
     parameters = {"entities": list(entities), "source": source_id}
     for entity in named:
         connection.execute(_prior_query(entity))
-    connection.execute(_delta_query(), parameters)
+    with staging.frames_only(connection):
+        connection.execute(_delta_query(), parameters)
     connection.execute(_REMOVED, parameters)
     connection.execute(_VERSIONS, parameters)
-    connection.execute(_FINAL, parameters)
+    with staging.frames_only(connection):
+        connection.execute(_FINAL, parameters)
     for entity in named:
         _write(connection, entity)
 

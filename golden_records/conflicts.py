@@ -5,7 +5,7 @@ Values are compared without regard to case and spaces. A conflict closes when th
 
 import psycopg
 
-from golden_records import journal
+from golden_records import journal, staging
 
 _COMPARE = """
 insert into stage_conflict
@@ -42,6 +42,7 @@ set change_id = excluded.change_id, value = excluded.value, owner_source_id = ex
 
 def settle(connection: psycopg.Connection) -> None:
     """Open, renew and close the conflicts of what the staged events touched."""
-    connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))
+    with staging.frames_only(connection):
+        connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))
     connection.execute(_CLOSE)
     connection.execute(_OPEN)

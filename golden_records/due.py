@@ -4,7 +4,7 @@ from datetime import datetime
 
 import psycopg
 
-from golden_records.journal import CHANGE_ID, HUB
+from golden_records.journal import HUB, change_id
 from golden_records.survivorship import UNDATED
 
 
@@ -51,13 +51,12 @@ def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, bloc
         " values (0, pg_current_xact_id()::text::bigint, '0/0'::pg_lsn + %s::numeric, %s)",
         [block, now],
     )
-    change_id = CHANGE_ID.format(number="0", source="%(hub)s")
     connection.execute(
-        f"""
+        """
         insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, recorded_at,
                                     relation, op)
-        select %(hub)s, commit_lsn, 1, {change_id}, xid, committed_at, clock_timestamp(), %(relation)s, 'h'
+        select %(hub)s, commit_lsn, 1, %(change_id)s, xid, committed_at, clock_timestamp(), %(relation)s, 'h'
         from stage_tx
         """,
-        {"hub": HUB, "block": block, "relation": relation},
+        {"hub": HUB, "change_id": change_id(block, HUB), "relation": relation},
     )

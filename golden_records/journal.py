@@ -1,14 +1,27 @@
 """The journal: every change once, by (source, commit LSN, ordinal). Its primary key refuses a second coming (law 1)."""
 
+import polars as pl
 import psycopg
 
-from golden_records import rows
+from golden_records import rows, staging
 from golden_records.tables import CHANGES_PER_BLOCK
 
 SOURCE_BITS = 10  # the lowest bits of a change id are its source, so that a value's lineage is one number
-CHANGE_ID = f"((%(block)s + {{number}}) << {SOURCE_BITS} | {{source}})"
 SOURCE_OF = f"({{change_id}} & {(1 << SOURCE_BITS) - 1})::int"
 HUB = 0  # source_id of the hub itself, for what it does by its own account
+
+_COLUMNS = (
+    "source_id",
+    "commit_lsn",
+    "ordinal",
+    "change_id",
+    "xid",
+    "committed_at",
+    "relation",
+    "op",
+    "source_key",
+    "payload",
+)
 
 
 def next_block(connection: psycopg.Connection) -> int:
@@ -17,17 +30,25 @@ def next_block(connection: psycopg.Connection) -> int:
     return block * CHANGES_PER_BLOCK
 
 
-def record(connection: psycopg.Connection, *, source_id: int, block: int) -> int:
-    """Write the staged changes; return how many. A change that stands already raises UniqueViolation."""
-    change_id = CHANGE_ID.format(number="c.change_no", source="%(source)s")
-    return connection.execute(
-        f"""
-        insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, recorded_at,
-                                    relation, op, source_key, payload)
-        select %(source)s, t.commit_lsn, c.ordinal, {change_id}, t.xid, t.committed_at,
-               clock_timestamp(), c.relation, c.op, c.source_key, c.payload
-        from stage_change c join stage_tx t using (tx)
-        order by c.change_no
-        """,
-        {"source": source_id, "block": block},
-    ).rowcount
+def change_id(number: int, source_id: int) -> int:
+    """Return the id of the change that has this number, block included, and this source."""
+    return number << SOURCE_BITS | source_id
+
+
+def change_ids(block: int, source_id: int) -> pl.Expr:
+    """Return the ids of changes from their numbers in the part."""
+    return (block + pl.col("change_no")) * (1 << SOURCE_BITS) + source_id
+
+
+def record(
+    connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, source_id: int, block: int
+) -> None:
+    """Write the changes of a part. A change that stands already raises UniqueViolation."""
+    if changes.height >= CHANGES_PER_BLOCK:
+        raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes")
+    if changes.is_empty():
+        return
+    numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns(
+        source_id=pl.lit(source_id), change_id=change_ids(block, source_id)
+    )
+    staging.copy_in(connection, "golden.journal", numbered.select(_COLUMNS))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.types.json import Jsonb
 
-from golden_records import journal
+from golden_records import journal, rows
 from rules import registry
 
 CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
@@ -19,15 +19,27 @@ _CLOSE_RENEWED = """
 with renewed as (
     select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
     from stage_record where quarantine_id is null group by 1, 2, 3
-    union all
-    select %(source)s, source_key, '', (array_agg(case op when 'd' then 'd' else 'u' end order by change_no desc))[1]
-    from stage_change group by source_key
 )
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
 from renewed n
 where q.closed_at is null and q.source_id = n.source_id and q.source_key = n.source_key
   and q.item_group = n.item_group
+"""
+
+# A rejected change has no record, so what renews it is any later change of the same row.
+_CLOSE_REJECTS = """
+with renewed as (
+    select j.source_key, (array_agg(j.op order by j.change_id desc))[1] as op
+    from golden.quarantine q
+    join golden.journal j on j.change_id between %(first)s and %(last)s and j.source_key = q.source_key
+    where q.closed_at is null and q.source_id = %(source)s and q.item_group = ''
+    group by 1
+)
+update golden.quarantine q
+set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
+from renewed n
+where q.closed_at is null and q.source_id = %(source)s and q.source_key = n.source_key and q.item_group = ''
 """
 
 _CLOSE_VIOLATIONS = """
@@ -65,11 +77,11 @@ _NOTE_RETRIES = "insert into stage_retry select quarantine_id from stage_record 
 _ADD_REJECTS = """
 insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
                                quarantined_at)
-select distinct on (c.source_key) %(source)s, c.source_key, '', {change_id}, t.commit_lsn, c.ordinal,
-       j.reason, clock_timestamp()
-from stage_reject j join stage_change c using (change_no) join stage_tx t using (tx)
-where c.source_key is not null
-order by c.source_key, c.change_no desc
+select distinct on (j.source_key) j.source_id, j.source_key, '', j.change_id, j.commit_lsn, j.ordinal, r.reason,
+       clock_timestamp()
+from stage_reject r join golden.journal j using (change_id)
+where j.source_key is not null
+order by j.source_key, j.change_id desc
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """
 
@@ -90,8 +102,8 @@ on conflict (source_id, source_key, item_group) where closed_at is null do nothi
 """
 
 _STAGED = """
-select s.source_id, s.source_key, s.item_group, s.change_no as seq, coalesce(s.change_id, {change_id})
-       as change_id, to_jsonb(s) as record, s.quarantine_id from stage_record s
+select s.source_id, s.source_key, s.item_group, s.change_no as seq, s.change_id, to_jsonb(s) as record, s.quarantine_id
+from stage_record s
 """
 _VERSIONED = "select source_id, source_key, item_group, seq, change_id, record, quarantine_id from stage_version"
 
@@ -111,10 +123,18 @@ where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and
 """
 
 
-def close_renewed(connection: psycopg.Connection, *, source_id: int) -> None:
+def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int, changes: int) -> None:
     """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
-    connection.execute(_CLOSE_RENEWED, {"source": source_id})
+    connection.execute(_CLOSE_RENEWED)
     connection.execute(_CLOSE_VIOLATIONS)
+    bounds = {
+        "source": source_id,
+        "first": journal.change_id(block, 0),
+        "last": journal.change_id(block + changes + 1, 0),
+    }
+    has_rejects = "select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s"
+    if rows.single(connection, f"{has_rejects} and item_group = '')", bounds):
+        connection.execute(_CLOSE_REJECTS, bounds)
 
 
 def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> None:
@@ -131,16 +151,16 @@ def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int
     return staged
 
 
-def hold_records(connection: psycopg.Connection, *, source_id: int, block: int) -> None:
+def hold_records(connection: psycopg.Connection) -> None:
     """Quarantine rejected changes and the staged records that violate a rule of severity E."""
-    change_id = journal.CHANGE_ID.format(number="c.change_no", source="%(source)s")
-    connection.execute(_ADD_REJECTS.replace("{change_id}", change_id), {"source": source_id, "block": block})
-    connection.execute(
+    connection.execute(_ADD_REJECTS)
+    keyless = connection.execute(
         "insert into stage_violation select source_id, change_no, source_key, item_group, null, 'E'"
         " from stage_record where op = 'u' and key is null"
-    )
-    change_id = journal.CHANGE_ID.format(number="s.change_no", source="s.source_id")
-    _hold(connection, _STAGED.replace("{change_id}", change_id), block)
+    ).rowcount
+    if not keyless and not rows.single(connection, "select exists (select from stage_violation where severity = 'E')"):
+        return
+    _hold(connection, _STAGED)
     connection.execute(
         "delete from stage_record r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
         " and r.change_no = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"
@@ -150,16 +170,16 @@ def hold_records(connection: psycopg.Connection, *, source_id: int, block: int) 
 def hold_versions(connection: psycopg.Connection) -> None:
     """Quarantine the staged versions that violate a rule of severity E at their point."""
     connection.execute(_DESCRIBE)
-    _hold(connection, _VERSIONED, 0)
+    _hold(connection, _VERSIONED)
     connection.execute(
         "delete from stage_version r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
         " and r.seq = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"
     )
 
 
-def _hold(connection: psycopg.Connection, records: str, block: int) -> None:
+def _hold(connection: psycopg.Connection, records: str) -> None:
     titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
-    connection.execute(_ADD.format(records=records), {"titles": Jsonb(titles), "block": block})
+    connection.execute(_ADD.format(records=records), {"titles": Jsonb(titles)})
 
 
 def finish_retries(connection: psycopg.Connection) -> None:

@@ -3,9 +3,12 @@
 A staged source record becomes rows of stage_version: what the source says from transaction `tx` until `until_tx`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import psycopg
 
-from golden_records import journal
+from golden_records import staging
 
 _FETCH = """
 insert into stage_fetched
@@ -15,7 +18,7 @@ select distinct k.golden_id, r.item_group from stage_record r join stage_key k u
 _EXISTING = """
 insert into stage_existing
 select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
-       r.change_id
+       r.change_id, r.ctid
 from (select golden_id, item_group from stage_fetched order by golden_id, item_group) f
 join golden.source_record r using (golden_id, item_group)
 """
@@ -48,7 +51,8 @@ where not exists (
 _RESOLVE = """
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
                            tx, op, is_partial,
-                           effective_from, effective_to, item_values, change_id, point_id, record, quarantine_id)
+                           effective_from, effective_to, item_values, change_id, point_id,
+                           record, quarantine_id, stored_id, place)
 select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
        r.source_id, r.source_key,
        r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
@@ -57,8 +61,9 @@ select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.e
            || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
                    else jsonb_build_object('metering_point_id', p.golden_id) end
            || case when c.golden_id is null then '{}' else jsonb_build_object('contract_id', c.golden_id) end,
-       coalesce(r.change_id, {change_id}), p.golden_id,
-       case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id
+       r.change_id, p.golden_id,
+       case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id,
+       prior.golden_id, prior.place
 from stage_record r
 left join stage_key k on k.entity = r.entity and k.key = r.key
 left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
@@ -81,34 +86,34 @@ from ordered o where v.ctid = o.at and (o.until_tx is not null or o.has_before)
 
 _COMPLETE_PARTIAL = """
 with recursive ordered as (
-    select ctid as at, v.*, row_number() over (partition by source_id, source_key, item_group order by seq) as place
+    select ctid as at, v.*, row_number() over (partition by source_id, source_key, item_group order by seq) as step
     from stage_version v
 ), completed as (
-    select o.at, o.source_id, o.source_key, o.item_group, o.place,
+    select o.at, o.source_id, o.source_key, o.item_group, o.step,
            case when o.is_partial then coalesce(r.item_values, '{}') || o.item_values else o.item_values end as complete
     from ordered o
     left join golden.source_record r
         on r.source_id = o.source_id and r.source_key = o.source_key and r.item_group = o.item_group
-    where o.place = 1
+    where o.step = 1
     union all
-    select o.at, o.source_id, o.source_key, o.item_group, o.place,
+    select o.at, o.source_id, o.source_key, o.item_group, o.step,
            case when o.is_partial then coalesce(c.complete, '{}') || o.item_values else o.item_values end
     from completed c
     join ordered o on o.source_id = c.source_id and o.source_key = c.source_key and o.item_group = c.item_group
-        and o.place = c.place + 1
+        and o.step = c.step + 1
 )
 update stage_version v set item_values = c.complete from completed c where c.at = v.ctid and v.is_partial
 """
 
 
-def resolve(connection: psycopg.Connection, *, block: int) -> None:
+def resolve(connection: psycopg.Connection) -> None:
     """Turn staged records into stage_version, with golden ids in place of keys."""
     connection.execute(_FETCH)
     connection.execute(_EXISTING)
     if connection.execute(_STRAYS).rowcount:
         connection.execute(_EXISTING_STRAYS)
-    change_id = journal.CHANGE_ID.format(number="r.change_no", source="r.source_id")
-    connection.execute(_RESOLVE.replace("{change_id}", change_id), {"block": block})
+    with staging.frames_only(connection):
+        connection.execute(_RESOLVE)
 
 
 def complete(connection: psycopg.Connection) -> None:
@@ -119,16 +124,28 @@ def complete(connection: psycopg.Connection) -> None:
 def span(connection: psycopg.Connection) -> None:
     """Bound each stage_version by the next one of the same source record, and note the golden record it leaves."""
     connection.execute("update stage_version set until_tx = null where until_tx is not null")
-    connection.execute(_SPAN)
+    with staging.frames_only(connection):
+        connection.execute(_SPAN)
 
 
 def write(connection: psycopg.Connection) -> None:
-    """Make golden.source_record hold what the sources say after this part."""
+    """Make golden.source_record hold what the sources say after this part.
+
+    Rows are found by their place, which nobody else can move: their golden records are locked.
+    """
     connection.execute(
         """
         delete from golden.source_record r using stage_version v
-        where v.until_tx is null and r.source_id = v.source_id and r.source_key = v.source_key
-          and r.item_group = v.item_group and r.golden_id is distinct from v.golden_id
+        where v.until_tx is null and r.ctid = v.place and v.stored_id is distinct from v.golden_id
+        """
+    )
+    connection.execute(
+        """
+        update golden.source_record r
+        set effective_from = v.effective_from, effective_to = v.effective_to, item_values = v.item_values,
+            change_id = v.change_id
+        from stage_version v
+        where v.until_tx is null and v.op = 'u' and r.ctid = v.place and v.stored_id = v.golden_id
         """
     )
     connection.execute(
@@ -136,27 +153,24 @@ def write(connection: psycopg.Connection) -> None:
         insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
                                           item_values, change_id)
         select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id
-        from stage_version where until_tx is null and op = 'u'
-        on conflict (golden_id, item_group, source_id, source_key) do update
-        set effective_from = excluded.effective_from, effective_to = excluded.effective_to,
-            item_values = excluded.item_values, change_id = excluded.change_id
+        from stage_version where until_tx is null and op = 'u' and stored_id is distinct from golden_id
+        order by golden_id, item_group
         """
     )
 
 
-def stage_truncated(connection: psycopg.Connection, *, source_id: int) -> None:
-    """Stage the deletion of every source record of the tables that a staged change truncates."""
+def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: Mapping[str, Any]) -> None:
+    """Stage the deletion of every source record of the table that this change (op t) truncates."""
     connection.execute(
         """
-        insert into stage_record (source_id, change_no, tx, op, entity, item_group, source_key, is_partial, item_values)
-        select r.source_id, c.change_no, c.tx, 'd', g.entity, r.item_group, r.source_key, false, '{}'
-        from stage_change c
-        join golden.source_record r
-            on r.source_id = %(source)s and starts_with(r.source_key, c.relation || '|')
+        insert into stage_record (source_id, change_id, change_no, tx, op, entity, item_group, source_key, is_partial,
+                                  item_values)
+        select r.source_id, %(change_id)s, %(change_no)s, %(tx)s, 'd', g.entity, r.item_group, r.source_key, false, '{}'
+        from golden.source_record r
         join golden.golden_record g using (golden_id)
-        where c.op = 't'
+        where r.source_id = %(source)s and starts_with(r.source_key, %(relation)s || '|')
         """,
-        {"source": source_id},
+        {"source": source_id, **change},
     )
 
 

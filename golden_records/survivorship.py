@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue
+from golden_records import catalogue, staging
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -90,7 +90,7 @@ with missing as (
 )
 insert into stage_existing
 select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
-       r.change_id
+       r.change_id, r.ctid
 from (select * from missing order by golden_id, item_group) m join golden.source_record r using (golden_id, item_group)
 where not exists (select from stage_fetched f where f.golden_id = m.golden_id and f.item_group = 'all')
 """
@@ -142,5 +142,7 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     """Rank the candidates of the noted events of these groups and write the surviving values to stage_item."""
     connection.execute(_FETCH, {"groups": list(groups)})
     place = _IS_APPOINTED if by_appointment else "0"
-    connection.execute(_CANDIDATES.format(place=place), {"groups": list(groups), "undated": list(UNDATED)})
-    connection.execute(_ITEMS, {"groups": list(groups)})
+    parameters = {"groups": list(groups), "undated": list(UNDATED)}
+    with staging.frames_only(connection):
+        connection.execute(_CANDIDATES.format(place=place), parameters)
+        connection.execute(_ITEMS, parameters)

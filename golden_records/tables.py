@@ -124,7 +124,7 @@ journal = Table(
     Column("change_id", BigInteger, nullable=False, unique=True),
     Column("xid", BigInteger),
     Column("committed_at", Moment, nullable=False),
-    Column("recorded_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
     Column("relation", Text, nullable=False),
     Column("op", Text, nullable=False),
     Column("source_key", Text),

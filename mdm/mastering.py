@@ -53,6 +53,7 @@ def tune(connection: psycopg.Connection) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
     connection.execute(
         "set random_page_cost = 1.1; set effective_cache_size = '8GB'; set work_mem = '64MB'; set jit = off;"
+        "set enable_mergejoin = off;"
         "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
     )
 
@@ -77,29 +78,35 @@ def finish(connection: psycopg.Connection) -> None:
 
 
 def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+    """Journal and stage a part, hold back what fails on its own, find who is who; return the count of violations."""
     staging.begin(connection)
-    frames = {
-        "transactions": batch.transactions,
-        "changes": batch.changes,
-        "records": batch.records,
-        "rejects": batch.rejects,
-    }
-    staging.fill(connection, frames, source_id=batch.source_id)
     block = journal.next_block(connection)
-    journal.record(connection, source_id=batch.source_id, block=block)
-    if (batch.changes["op"] == "t").any():
-        source_records.stage_truncated(connection, source_id=batch.source_id)
-    quarantine.close_renewed(connection, source_id=batch.source_id)
+    source = {"source_id": batch.source_id, "block": block}
+    journal.record(connection, batch.changes, batch.transactions, **source)
+    marked = {"source_id": pl.lit(batch.source_id), "change_id": journal.change_ids(block, batch.source_id)}
+    staging.fill(
+        connection,
+        transactions=batch.transactions,
+        records=batch.records.with_columns(**marked),
+        rejects=batch.rejects.with_columns(**marked),
+    )
+    for change in batch.changes.filter(pl.col("op") == "t").with_columns(**marked).iter_rows(named=True):
+        source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
+    quarantine.close_renewed(connection, changes=batch.changes.height, **source)
     quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
     violations = checks.check_records(connection)
-    quarantine.hold_records(connection, source_id=batch.source_id, block=block)
-    identity.resolve(connection)
-    identity.lock(connection)
-    source_records.resolve(connection, block=block)
+    quarantine.hold_records(connection)
+    _resolve(connection)
     if batch.records["is_partial"].any():
         source_records.complete(connection)
-    source_records.span(connection)
     return violations
+
+
+def _resolve(connection: psycopg.Connection) -> None:
+    identity.resolve(connection)
+    identity.lock(connection)
+    source_records.resolve(connection)
+    source_records.span(connection)
 
 
 def _master(connection: psycopg.Connection, *, source_id: int) -> int:
@@ -195,11 +202,8 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
     staged = quarantine.stage_open(connection, after=after, limit=limit)
     if staged:
         checks.check_records(connection)
-        quarantine.hold_records(connection, source_id=journal.HUB, block=block)
-        identity.resolve(connection)
-        identity.lock(connection)
-        source_records.resolve(connection, block=block)
-        source_records.span(connection)
+        quarantine.hold_records(connection)
+        _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         _master(connection, source_id=journal.HUB)
         source_records.write(connection)

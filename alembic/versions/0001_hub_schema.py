@@ -205,7 +205,9 @@ def upgrade() -> None:
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.Column("xid", sa.BigInteger(), nullable=True),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.Column("relation", sa.Text(), nullable=False),
         sa.Column("op", sa.Text(), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=True),
@@ -450,7 +452,10 @@ def upgrade() -> None:
         sa.Column("system_identifier", sa.Text(), nullable=True),
         sa.Column("timeline", sa.Integer(), nullable=True),
         sa.Column(
-            "commit_lsn", PgLsn(), nullable=True, comment="Commit LSN of the last source transaction that is mastered."
+            "commit_lsn",
+            PgLsn(),
+            nullable=True,
+            comment="Commit LSN of the last source transaction that is mastered.",
         ),
         sa.Column(
             "end_lsn",
