@@ -5,7 +5,6 @@ when it is rolled back. Batches come in commit order (law 3), whole transactions
 """
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -27,7 +26,7 @@ _TURNS = np.isin(np.arange(256), (*_STREAM_KINDS, *messages.TWO_PHASE))
 
 
 class Assembly:
-    """Takes payloads in the order of the stream, gives batches in the order of the commits."""
+    """Takes messages in the order of the stream, gives batches in the order of the commits."""
 
     def __init__(self, spool_folder: Path, limits: Limits | None = None) -> None:
         self._folder = spool_folder
@@ -50,9 +49,9 @@ class Assembly:
         """How much of transactions in progress lies in the spool folder."""
         return sum(streamed.spool.octets for streamed in self._streamed.values())
 
-    def feed(self, payloads: Sequence[bytes | memoryview]) -> None:
-        """Take in the payloads of CopyData messages, keepalives left out."""
-        wire, start = Wire.pack(payloads), 0
+    def feed(self, wire: Wire) -> None:
+        """Take in messages as they arrive."""
+        start = 0
         for turn in np.flatnonzero(_TURNS[wire.kinds]).tolist():
             self._put(wire.between(start, turn))
             self._turn(wire, turn)

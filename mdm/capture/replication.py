@@ -19,28 +19,28 @@ from mdm.capture.copy_both import CopyBoth
 from mdm.capture.errors import SourceRefused, StreamClosed
 from mdm.capture.lsn import Lsn
 from mdm.capture.refusals import Refusal, Request
+from mdm.capture.wire import Wire
 
 TEXT_OUTPUT = "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1 -c bytea_output=hex"
 """Session settings under which a source prints its values: for the stream, and for what is to equal it."""
 
 _KEEPALIVE = struct.Struct(">cQqB")
 _PAUSE = 0.0002  # seconds between two reads: what comes meanwhile is read at once, which halves the cost of reading
+_GATHERING = 0.005  # seconds until what is read on and on is handed over
 _LONGEST_SILENCE = 10.0
 _LEAST_BETWEEN = 0.05
 _RETRY = 0.01
 _FAREWELL = 1.0
-_TAKEN_AT_ONCE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Payloads of WAL data in the order of the stream; all that commits ahead of `wal_end` is in them or came before.
+    """Messages in the order of the stream; all that commits ahead of `wal_end` is in them or came before.
 
     `is_urgent` tells that the source waits for an answer, as it does when it shuts down.
     """
 
-    payloads: list[memoryview]
-    octets: int
+    wire: Wire
     wal_end: Lsn | None
     is_urgent: bool
 
@@ -81,6 +81,8 @@ class ReplicationStream:
         self._changed = threading.Condition()
         self._arrivals: deque[Arrival] = deque()
         self._queued = 0
+        self._gathered: list[memoryview] = []
+        self._gathered_at = 0.0
         self._confirmed = at
         self._told = Lsn(0)
         self._told_at = -_LONGEST_SILENCE
@@ -101,19 +103,19 @@ class ReplicationStream:
         return self._confirmed
 
     def take(self, *, timeout: float) -> Arrival | None:
-        """Return what has arrived, up to some megabytes; None when nothing arrives in so many seconds.
+        """Return the next that has arrived; None when nothing arrives in so many seconds.
 
         Raises the stream's own error once all that came before it has been taken.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._arrivals or self._failure, max(timeout, 0))
-            if self._arrivals:
-                was_full = self._queued >= self._limit
-                arrival = self._pop()
-            elif self._failure is not None:
-                raise self._failure
-            else:
+            if not self._arrivals:
+                if self._failure is not None:
+                    raise self._failure
                 return None
+            arrival = self._arrivals.popleft()
+            was_full = self._queued >= self._limit
+            self._queued -= arrival.wire.size
         if was_full:
             self._source.wake()
         return arrival
@@ -132,27 +134,11 @@ class ReplicationStream:
         self._source.wake()
         self._thread.join()
 
-    def _pop(self) -> Arrival:
-        taken = [self._arrivals.popleft()]
-        octets = taken[0].octets
-        while self._arrivals and octets + self._arrivals[0].octets <= _TAKEN_AT_ONCE:
-            taken.append(self._arrivals.popleft())
-            octets += taken[-1].octets
-        self._queued -= octets
-        return Arrival(
-            payloads=[payload for arrival in taken for payload in arrival.payloads],
-            octets=octets,
-            wal_end=max((arrival.wal_end for arrival in taken if arrival.wal_end is not None), default=None),
-            is_urgent=any(arrival.is_urgent for arrival in taken),
-        )
-
     def _run(self) -> None:
         """Read until the stream ends or is closed; whatever ends it reaches the consumer."""
         failure: BaseException = StreamClosed("The replication stream was closed. Open a new one to go on.")
         try:
-            while not self._closing:
-                self._round()
-            self._say_farewell()
+            self._read_on()
         except BaseException as error:  # noqa: BLE001 - the thread's outermost loop: take() raises it
             failure = error
         finally:
@@ -161,29 +147,48 @@ class ReplicationStream:
                 self._failure = failure
                 self._changed.notify_all()
 
+    def _read_on(self) -> None:
+        try:
+            while not self._closing:
+                self._round()
+            self._say_farewell()
+        finally:
+            self._hand_over()
+
     def _round(self) -> None:
         self._answer()
         if self._queued >= self._limit:
             self._source.wait(max(self._until_next_word(), _RETRY), for_messages=False)
             return
         payloads = self._source.read()
+        self._gathered += payloads
+        if not payloads or time.monotonic() >= self._gathered_at + _GATHERING:
+            self._hand_over()
         if payloads:
-            self._hand_over(payloads)
             time.sleep(_PAUSE)
         else:
             self._source.wait(max(self._until_next_word(), _RETRY))
 
-    def _hand_over(self, payloads: list[memoryview]) -> None:
+    def _hand_over(self) -> None:
+        """Pass on what was gathered: the fewer times the threads meet, the less they wait for each other."""
+        payloads, self._gathered, self._gathered_at = self._gathered, [], time.monotonic()
+        if payloads:
+            self._put(self._arrival(payloads))
+
+    def _arrival(self, payloads: list[memoryview]) -> Arrival:
+        """Take the keepalives out."""
         wal_end, is_urgent = None, False
         if _KEEPALIVE.size in map(len, payloads):
             keepalives = [_KEEPALIVE.unpack(payload) for payload in payloads if len(payload) == _KEEPALIVE.size]
             payloads = [payload for payload in payloads if len(payload) != _KEEPALIVE.size]
             wal_end, is_urgent = Lsn(max(one[1] for one in keepalives)), any(one[3] for one in keepalives)
             self._asked |= is_urgent
-        arrival = Arrival(payloads=payloads, octets=sum(map(len, payloads)), wal_end=wal_end, is_urgent=is_urgent)
+        return Arrival(wire=Wire.pack(payloads), wal_end=wal_end, is_urgent=is_urgent)
+
+    def _put(self, arrival: Arrival) -> None:
         with self._changed:
             self._arrivals.append(arrival)
-            self._queued += arrival.octets
+            self._queued += arrival.wire.size
             self._changed.notify_all()
 
     def _answer(self) -> None:

@@ -73,6 +73,7 @@ class ChangeStream:
             batch = self._assembly.take(eager=self._has_waited()) or self._idle_batch()
             if batch is not None:
                 self._reached = max(self._reached, batch.end_lsn)
+                self._waiting_since = time.monotonic()
                 return batch
             arrival = self._source.take(timeout=self._patience(deadline))
             if arrival is not None:
@@ -100,7 +101,7 @@ class ChangeStream:
     def _feed(self, arrival: Arrival) -> None:
         if self._assembly.is_idle:
             self._waiting_since = time.monotonic()
-        self._assembly.feed(arrival.payloads)
+        self._assembly.feed(arrival.wire)
         self._wal_end = max(self._wal_end, arrival.wal_end or self._wal_end)
         self._is_urgent |= arrival.is_urgent
 
