@@ -210,13 +210,21 @@ def _left_keys(table: TableChanges, known: CompiledTable, rows: pl.DataFrame) ->
 
 
 def _upserts(rows: pl.DataFrame, known: CompiledTable) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Give each row's records; what could not be typed is null in them and told apart in the second list."""
+    """Give each row's records and rejects.
+
+    A record of which a value could not be typed is left out, so that the last good golden value stays.
+    """
     frame = rows
     for step in known.steps:
         frame = frame.with_columns(*step)
-    faulty = bool(known.flags) and frame.select(pl.any_horizontal(*known.flags).any()).item()
-    rejects = [rejected for record in known.records for rejected in _rejects(frame, record)] if faulty else []
-    return [_record(frame, record) for record in known.records], rejects
+    if not known.flags or not frame.select(pl.any_horizontal(*known.flags).any()).item():
+        return [_record(frame, record) for record in known.records], []
+    rejects = [rejected for record in known.records for rejected in _rejects(frame, record)]
+    return [_record(_typed(frame, record), record) for record in known.records], rejects
+
+
+def _typed(frame: pl.DataFrame, record: CompiledRecord) -> pl.DataFrame:
+    return frame.filter(~pl.any_horizontal(fault.flag for fault in record.faults)) if record.faults else frame
 
 
 def _record(frame: pl.DataFrame, record: CompiledRecord) -> pl.DataFrame:

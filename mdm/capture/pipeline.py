@@ -1,0 +1,89 @@
+"""Decoding and mapping ahead: a thread prepares the next batches while the hub masters the present one.
+
+PostgreSQL works for the hub's connection meanwhile, so the two overlap. The queue is short: memory stays flat, and
+what waits in it is what a worker that dies has done in vain.
+"""
+
+import queue
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from mdm.capture.frames import Batch
+from mdm.capture.mapping import Mapper
+from mdm.mastering import MappedBatch
+
+_DEPTH = 2
+_PATIENCE = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A batch as it came, and as mastering takes it; None when it moves the checkpoint alone."""
+
+    batch: Batch
+    mapped: MappedBatch | None
+
+
+class BatchStream(Protocol):
+    """Where batches come from (capture.stream.ChangeStream, or a fake)."""
+
+    def next_batch(self, *, timeout: float) -> Batch | None:
+        """Return the next batch, or None when none is due within so many seconds."""
+
+
+class Pipeline:
+    """Takes batches from a stream in a thread of its own; what fails there is raised to the taker, in order."""
+
+    def __init__(self, stream: BatchStream, mapper: Mapper) -> None:
+        self._stream = stream
+        self._mapper = mapper
+        self._ready: queue.Queue[Prepared | BaseException] = queue.Queue(maxsize=_DEPTH)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._prepare, name="pipeline", daemon=True)
+        self._thread.start()
+
+    def take(self, *, timeout: float) -> Prepared | None:
+        """Return the next batch, or None when none is ready within so many seconds; raises what the stream raised."""
+        try:
+            ready = self._ready.get(timeout=timeout) if timeout > 0 else self._ready.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(ready, BaseException):
+            raise ready
+        return ready
+
+    def close(self) -> None:
+        """Stop; what is prepared but not taken comes again from the checkpoint."""
+        self._closing.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        try:
+            while not self._closing.is_set():
+                batch = self._stream.next_batch(timeout=_PATIENCE)
+                if batch is not None:
+                    self._put(self._prepared(batch))
+        except BaseException as error:  # noqa: BLE001 - raised again by take(), in the worker's own thread
+            self._put(error)
+
+    def _prepared(self, batch: Batch) -> Prepared:
+        is_empty = batch.transactions.is_empty() and not batch.tables
+        return Prepared(batch=batch, mapped=None if is_empty else self._mapper.map(batch))
+
+    def _put(self, ready: Prepared | BaseException) -> None:
+        while not self._closing.is_set():
+            try:
+                self._ready.put(ready, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+            return
