@@ -210,6 +210,7 @@ def _text(field: bytes | None) -> str:
 
 _MEANINGS: dict[str, Callable[[Refusal, Request], CaptureError | None]] = {
     "42501": lambda _, __: replication_forbidden(None),
+    "42710": lambda refusal, request: slot_unusable(request, refusal.words),
     "42704": lambda _, request: slot_missing(request),
     "53400": lambda refusal, _: slots_exhausted(refusal.words),
     "55000": _wrong_state,
