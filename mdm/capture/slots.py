@@ -150,7 +150,8 @@ def _verify_identity(at: Lsn, origin: Origin, identity: Identity, request: Reque
     if identity.origin.timeline != origin.timeline:
         raise TimelineChanged(
             f"The source {request.source} is on timeline {identity.origin.timeline}, its checkpoint on "
-            f"{origin.timeline}: it was promoted or restored, and what was captured last may never have happened there. {way_back}"
+            f"{origin.timeline}: it was promoted or restored, and what was captured last may never have happened "
+            f"there. {way_back}"
         )
     if identity.wal_end < at:
         raise SourceRewound(
@@ -174,7 +175,8 @@ def _verify_slot(slot: Slot, identity: Identity, request: Request) -> None:
 _SELECT = """
 select slot_name, plugin, database, active_pid, restart_lsn::text, confirmed_flush_lsn::text, wal_status,
     safe_wal_size, pg_wal_lsn_diff(
-        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn)::bigint, two_phase,
+        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, restart_lsn)::bigint,
+    two_phase,
     coalesce(
         to_jsonb(slot) ->> 'invalidation_reason',
         case when (to_jsonb(slot) ->> 'conflicting')::boolean then 'conflict with recovery' end)
