@@ -50,9 +50,18 @@ def run(arguments: list[str]) -> int:
     except MdmError as error:
         return _report(str(error), error.exit_code, debug=debug)
     except Exception as error:  # noqa: BLE001 - the process's outermost edge; the message may hold a record's values
-        name = f"{type(error).__module__}.{type(error).__qualname__}"
-        return _report(f"unexpected {name}. Run the command again with --debug to see where.", 1, debug=debug)
+        return _report(_describe(error), 1, debug=debug)
     return 0
+
+
+def _describe(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps what psycopg raised
+    if "psycopg" in sys.modules and isinstance(cause, sys.modules["psycopg"].Error):
+        from mdm import db  # noqa: PLC0415 - what raised this has imported it already
+
+        return db.explain(cause)
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    return f"unexpected {name}. Run the command again with --debug to see where."
 
 
 def _report(message: str, status: int, *, debug: bool) -> int:

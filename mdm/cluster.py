@@ -54,7 +54,11 @@ def initialise(folder: Path, *, account: Account, binaries: Path) -> None:
     unfinished.mkdir(mode=0o700)
     account.own(unfinished)
     accounts.write_private(password, secrets.token_urlsafe(24), account)
-    _run_initdb(unfinished, password, account=account, binaries=binaries)
+    status, said = _run_initdb(unfinished, password, account=account, binaries=binaries)
+    if status != 0:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password.unlink()
+        raise ClusterError(explain(said, folder))
     password.rename(unfinished / _PASSWORD_FILE)
     with (unfinished / "postgresql.conf").open("a") as configuration:
         configuration.write(f"\ninclude '{_CONFIGURATION}'\n")
@@ -63,8 +67,8 @@ def initialise(folder: Path, *, account: Account, binaries: Path) -> None:
     unfinished.rename(folder)
 
 
-def _run_initdb(folder: Path, password: Path, *, account: Account, binaries: Path) -> None:
-    status, output = accounts.run(
+def _run_initdb(folder: Path, password: Path, *, account: Account, binaries: Path) -> tuple[int, str]:
+    return accounts.run(
         binaries / "initdb",
         "--username=postgres",
         f"--pwfile={password}",
@@ -77,8 +81,6 @@ def _run_initdb(folder: Path, password: Path, *, account: Account, binaries: Pat
         f"--pgdata={folder}",
         account=account,
     )
-    if status != 0:
-        raise ClusterError(explain(output, folder))
 
 
 def configure(folder: Path, settings: Mapping[str, str], account: Account) -> None:
@@ -107,6 +109,15 @@ def shorten_log(folder: Path) -> int:
     if present.exists() and present.stat().st_size > _LARGEST_LOG:
         present.rename(present.with_name(f"{_LOG}.1"))
     return present.stat().st_size if present.exists() else 0
+
+
+def log_since(folder: Path, length: int) -> str:
+    """Return what the server wrote into its log since it was of that length."""
+    if not log(folder).exists():
+        return ""
+    with log(folder).open("rb") as words:
+        words.seek(length)
+        return words.read().decode(errors="replace")
 
 
 def major_version(folder: Path) -> str | None:

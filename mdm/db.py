@@ -70,6 +70,25 @@ def transaction(connection: Connection) -> Iterator[Connection]:
         yield connection
 
 
+def explain(error: psycopg.Error) -> str:
+    """Say what PostgreSQL's error means and what to do, without its own text, which may hold a record's values."""
+    match error:
+        case psycopg.errors.DiskFull():
+            return (
+                "The disk of the PostgreSQL server is full. Free some space, then try again: what was committed stays."
+            )
+        case psycopg.errors.InsufficientPrivilege():
+            return "The role of the database address may not do this. Grant it the right, or use another role."
+        case psycopg.errors.ReadOnlySqlTransaction():
+            return "The database is read-only: a stand-by, perhaps. Use the address of the primary server."
+        case psycopg.OperationalError():
+            return "The connection to PostgreSQL was lost. Check that the server runs, then try again."
+        case _:
+            code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+            name = type(error).__name__
+            return f"unexpected {name}{code} from PostgreSQL. Run the command again with --debug to see where."
+
+
 def redacted(dsn: str) -> str:
     """Describe where a DSN leads, fit to be printed: without password and options."""
     parts = _parameters(dsn)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -138,11 +137,13 @@ def start(
         running = _await_settled(folder, patience)
         if running:
             return _server(running, folder, programs, started_here=False)
-        _prepare(folder, account, programs)
         launch = _Launch(folder=folder, account=account, binaries=programs, patience=patience)
-        return _server(
-            launch.run(_memory_settings() | _SETTINGS | dict(settings or {})), folder, programs, started_here=True
-        )
+        try:
+            launch.prepare()
+            started = launch.run(_memory_settings() | _SETTINGS | dict(settings or {}))
+        except OSError as error:
+            raise EmbeddedError(cluster.explain(error.strerror or str(error), folder)) from error
+        return _server(started, folder, programs, started_here=True)
 
 
 def find(folder: Path) -> EmbeddedServer | None:
@@ -174,16 +175,6 @@ def stop(folder: Path, *, binaries: Path | None = None) -> bool:
     raise EmbeddedError(f"PostgreSQL on {folder} does not stop. End its process by hand, then go on.")
 
 
-def _prepare(folder: Path, account: Account, binaries: Path) -> None:
-    accounts.grant_search(folder, account)
-    accounts.grant_programs(binaries, account)
-    if cluster.major_version(folder) is None:
-        _refuse_foreign_content(folder)
-        cluster.initialise(folder, account=account, binaries=binaries)
-        _log.info("embedded.created", folder=str(folder))
-    cluster.end_orphans(folder)
-
-
 def _refuse_foreign_content(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise EmbeddedError(
@@ -212,6 +203,16 @@ class _Launch:
     binaries: Path
     patience: float
 
+    def prepare(self) -> None:
+        """Create the cluster at first, and clear away what a killed server left behind."""
+        accounts.grant_search(self.folder, self.account)
+        accounts.grant_programs(self.binaries, self.account)
+        if cluster.major_version(self.folder) is None:
+            _refuse_foreign_content(self.folder)
+            cluster.initialise(self.folder, account=self.account, binaries=self.binaries)
+            _log.info("embedded.created", folder=str(self.folder))
+        cluster.end_orphans(self.folder)
+
     def run(self, settings: Mapping[str, str]) -> Postmaster:
         """Start the server, on another port where somebody was quicker to take the chosen one."""
         for _ in range(_ATTEMPTS):
@@ -219,32 +220,41 @@ class _Launch:
             sockets = cluster.socket_folder(self.folder, self.account)
             own = {"port": str(port), "unix_socket_directories": str(sockets)}
             cluster.configure(self.folder, {**settings, **own}, self.account)
+            length = cluster.shorten_log(self.folder)
             said = self._start_postmaster()
-            running = cluster.find_postmaster(self.folder)
+            running = self._await_ready(length)
             if running:
-                return self._started(running)
+                _log.info("embedded.started", folder=str(self.folder), port=port, pid=running.pid)
+                return running
+            said += cluster.log_since(self.folder, length)
             if "Address already in use" not in said:
                 break
         raise EmbeddedError(cluster.explain(said, self.folder))
 
     def _start_postmaster(self) -> str:
-        """Start and wait; return what the start said, the server's log included."""
+        """Start the server and wait as long as an ordinary start takes; return what pg_ctl said."""
         log = cluster.log(self.folder)
-        length = cluster.shorten_log(self.folder)
-        arguments = ("start", "--wait", f"--timeout={self.patience:.0f}", f"--log={log}", f"--pgdata={self.folder}")
-        _, said = accounts.run(self.binaries / "pg_ctl", *arguments, account=self.account)
-        with log.open("rb") if log.exists() else BytesIO() as words:
-            words.seek(length)
-            return words.read().decode(errors="replace") + said
+        arguments = ("start", "--wait", "--timeout=5", f"--log={log}", f"--pgdata={self.folder}")
+        return accounts.run(self.binaries / "pg_ctl", *arguments, account=self.account)[1]
 
-    def _started(self, running: Postmaster) -> Postmaster:
-        if running.status != "ready":
-            raise EmbeddedError(
-                f"PostgreSQL on {self.folder} is still recovering after {self.patience:.0f} seconds. It goes on by "
-                "itself: wait, then try again."
-            )
-        _log.info("embedded.started", folder=str(self.folder), port=running.port, pid=running.pid)
-        return running
+    def _await_ready(self, length: int) -> Postmaster | None:
+        """Wait while the server recovers; return None when it has ended, or would for ever begin anew.
+
+        A server that panics in its recovery (the disk is full) begins it again and again: it is ended.
+        """
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
+            running = cluster.find_postmaster(self.folder)
+            if running is None or running.status == "ready":
+                return running
+            if "PANIC:" in cluster.log_since(self.folder, length):
+                arguments = ("stop", "--mode=immediate", f"--pgdata={self.folder}")
+                accounts.run(self.binaries / "pg_ctl", *arguments, account=self.account)
+            time.sleep(0.1)
+        raise EmbeddedError(
+            f"PostgreSQL on {self.folder} is still recovering after {self.patience:.0f} seconds. It goes on by itself: "
+            "wait, then try again."
+        )
 
 
 def _server(running: Postmaster, folder: Path, binaries: Path, *, started_here: bool) -> EmbeddedServer:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+import psycopg
 import pytest
 
 from mdm import db
@@ -54,6 +55,14 @@ def test_connecting_waits_for_a_server_that_starts(start_durable: Callable[[str]
     with db.connect(server.dsn(), wait=60) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     starting.join()
+
+
+def test_an_error_of_postgresql_is_explained_without_its_values(market_dsn: str) -> None:
+    with db.connect(market_dsn) as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute("select '1012345678901x'::bigint")
+    assert "1012345678901" in str(caught.value)
+    assert "1012345678901" not in db.explain(caught.value)
+    assert "22P02" in db.explain(caught.value)
 
 
 def test_a_refused_password_is_told_at_once(market_server: EmbeddedServer) -> None:
