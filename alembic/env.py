@@ -4,7 +4,6 @@ The schemas golden and hub belong to the migrations; the version table stands in
 each other, and one upgrade is one transaction.
 """
 
-from contextlib import suppress
 from importlib import import_module
 
 from alembic import context
@@ -24,8 +23,7 @@ def _include(name: str | None, kind: str, _parents: object) -> bool:
 
 def _configure(**options: object) -> None:
     for module in _TABLES:
-        with suppress(ModuleNotFoundError):
-            import_module(module)
+        import_module(module)
     context.configure(
         target_metadata=metadata,
         include_schemas=True,
