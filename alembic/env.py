@@ -46,6 +46,8 @@ def _migrate(connection: Connection) -> None:
 def _print_sql() -> None:
     _configure(dialect_name="postgresql", literal_binds=True)
     with context.begin_transaction():
+        for schema in SCHEMAS:
+            context.execute(f"create schema if not exists {schema}")
         context.run_migrations()
 
 
