@@ -14,6 +14,8 @@ import yaml
 
 from mdm.errors import MdmError
 
+_FOLDER = resources.files("mdm.distribution").joinpath("views")
+
 
 class ContractUnknown(MdmError):
     """There is no view of that name."""
@@ -98,11 +100,15 @@ def get_contract(name: str) -> Contract:
         raise ContractUnknown(f"There is no view of that name. The views are {', '.join(load())}.") from None
 
 
+def read_file(name: str) -> bytes:
+    """Return a contract as it is published: its YAML."""
+    return _FOLDER.joinpath(f"{get_contract(name).name}.yaml").read_bytes()
+
+
 @cache
 def load() -> dict[str, Contract]:
     """Read the contracts that ship with the package, by name, in the order of their names."""
-    folder = resources.files("mdm.distribution").joinpath("views")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    files = sorted((file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     contracts = [parse(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
     return {contract.name: contract for contract in contracts}
 

@@ -70,6 +70,11 @@ class Changes:
         """The sequence number of the last entry, or the position asked for when there was none."""
         return self.entries[-1].sequence if self.entries else self.after
 
+    @property
+    def last_sequence(self) -> int:
+        """Where the view stands: at its head, or further when it has moved on since."""
+        return max(self.head.sequence, self.next_after)
+
 
 async def list_heads(connection: Connection, *, recipient: str | None = None) -> list[Head]:
     """Return the views of a recipient, or of all, by name and recipient."""

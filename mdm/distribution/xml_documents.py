@@ -43,7 +43,7 @@ def of_changes(contract: Contract, changes: Changes) -> bytes:
     root.set("recipient", changes.head.recipient)
     root.set("after", str(changes.after))
     root.set("next", str(changes.next_after))
-    root.set("head", str(max(changes.head.sequence, changes.next_after)))
+    root.set("head", str(changes.last_sequence))
     for entry in changes.entries:
         root.append(_entry(contract, space, entry))
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)

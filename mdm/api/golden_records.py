@@ -1,0 +1,144 @@
+"""Golden records over HTTP: by id with an ETag, a metering point by its MPAN too.
+
+Values that identify a person or are restricted are masked, unless the key has the scope golden:read-identified; every
+read with that scope is written down (law 11). A service's key sees what belongs to its own views; of anything else it
+is told, with 404, what it would be told if that did not exist.
+"""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from mdm.api import golden, problems, state
+from mdm.api.authentication import SECURITY, authenticate
+from mdm.api.golden import Read, Record
+from mdm.api.keys import Caller, Scope
+from mdm.api.negotiation import JSON
+from mdm.api.problems import Problem
+
+PATHS = {
+    "metering_point": "metering-points",
+    "meter": "meters",
+    "address": "addresses",
+    "contract": "contracts",
+    "appointment": "appointments",
+}
+
+_REFUSALS = problems.documented(
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+GoldenId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The golden id.", examples=[4711])]
+
+
+class Search(BaseModel):
+    """What a metering point is searched by. It stands in the body, so that no URL holds it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"mpan": "1012345678902"}})
+
+    mpan: Annotated[str, Field(pattern="^[0-9]{13}$", description="MPAN Core: 13 digits")]
+
+
+def make_router(entity: str) -> APIRouter:
+    """Return the routes of one entity."""
+    router = APIRouter(prefix=f"/v1/{PATHS[entity]}", tags=["golden records"])
+    noun = entity.replace("_", " ")
+
+    @router.get(
+        "/{golden_id}",
+        name=f"read_{entity}",
+        summary=f"Read a golden {noun}",
+        responses=_REFUSALS | _described(entity) | {304: {"description": "The copy of that version is still right"}},
+        openapi_extra={"security": SECURITY, "parameters": [_IF_NONE_MATCH]},
+    )
+    async def read(request: Request, golden_id: GoldenId) -> Response:
+        caller = await _admit(request)
+        return await _answer(request, entity, _read(caller, golden_id))
+
+    read.__doc__ = f"Read the golden {noun} of an id; its ETag is its version."
+    if entity == "metering_point":
+        _add_search(router)
+    return router
+
+
+def _add_search(router: APIRouter) -> None:
+    @router.post(
+        "/search",
+        name="search_metering_point",
+        summary="Find a golden metering point by its MPAN",
+        responses=_REFUSALS | _described("metering_point"),
+        openapi_extra={"security": SECURITY},
+    )
+    async def search(request: Request, search: Search) -> Response:
+        """Find the golden metering point of an MPAN. Content-Location is its address by id."""
+        caller = await _admit(request)
+        golden_id = await golden.find_point(state.of(request).pool, search.mpan)
+        if golden_id is None:
+            raise _missing("metering_point")
+        answer = await _answer(request, "metering_point", _read(caller, golden_id, action="search"))
+        answer.headers["Content-Location"] = f"/v1/metering-points/{golden_id}"
+        return answer
+
+
+async def _admit(request: Request) -> Caller:
+    keyring = state.of(request).keyring
+    return await authenticate(request, keyring, Scope.GOLDEN_READ, Scope.GOLDEN_READ_IDENTIFIED)
+
+
+def _read(caller: Caller, golden_id: int, *, action: str = "read") -> Read:
+    return Read(
+        golden_id=golden_id,
+        key_id=caller.key_id,
+        recipient=caller.recipient,
+        is_identified=Scope.GOLDEN_READ_IDENTIFIED in caller.scopes,
+        action=action,
+    )
+
+
+async def _answer(request: Request, entity: str, read: Read) -> Response:
+    record = await state.of(request).readers[entity].find(read)
+    if record is None:
+        raise _missing(entity)
+    tag = _tag(record, read)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if request.method == "GET" and _has(request.headers.get("if-none-match"), tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(record.document, media_type=JSON, headers=headers)
+
+
+def _tag(record: Record, read: Read) -> str:
+    """Return the version; the masked representation is another one than the whole."""
+    return f'"{record.version}"' if read.is_identified else f'"{record.version}-masked"'
+
+
+def _has(known: str | None, tag: str) -> bool:
+    if known is None:
+        return False
+    tags = [each.strip().removeprefix("W/") for each in known.split(",")]
+    return tag in tags or "*" in tags
+
+
+def _missing(entity: str) -> Problem:
+    noun = entity.replace("_", " ")
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no such golden {noun} among those that the key may see.")
+
+
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "example": '"3-masked"',
+}
+
+
+def _described(entity: str) -> dict[int | str, dict[str, Any]]:
+    headers = {"ETag": {"schema": {"type": "string"}, "description": "The version"}}
+    content = {JSON: {"schema": golden.schema(entity)}}
+    return {200: {"description": "The golden record", "headers": headers, "content": content}}

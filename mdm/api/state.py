@@ -1,0 +1,52 @@
+"""What the routes share in one process: sessions, keys, the listener, readers of golden records."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from golden_records import catalogue
+from mdm.api import connections
+from mdm.api.authentication import Keyring
+from mdm.api.connections import Pool
+from mdm.api.golden import Reader
+from mdm.api.listener import Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One server's means; open before the first request, closed after the last."""
+
+    pool: Pool
+    keyring: Keyring
+    listener: Listener
+    readers: dict[str, Reader] = field(default_factory=dict)
+    revision: str | None = None
+
+    async def open(self) -> None:
+        """Begin to connect; the first requests wait for it."""
+        await self.pool.open()
+        await self.listener.open()
+
+    async def close(self) -> None:
+        """Let nobody wait any longer and close every session."""
+        await self.listener.close()
+        await self.pool.close()
+
+
+def make(dsn: str, *, revision: str | None = None) -> State:
+    """Return the state of a server of the hub in this database; `revision` is the schema that it needs."""
+    pool = connections.make_pool(dsn)
+    keyring = Keyring(pool)
+    return State(
+        pool=pool,
+        keyring=keyring,
+        listener=Listener(dsn, on_revoked=keyring.forget),
+        readers={entity: Reader(pool, entity) for entity in catalogue.load().entities},
+        revision=revision,
+    )
+
+
+def of(request: Request) -> State:
+    """Return the state of the server that a request came to."""
+    state: State = request.app.state.hub
+    return state

@@ -1,0 +1,24 @@
+"""mdm serve: golden records and views over HTTP."""
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    host: str = typer.Option(None, help="Address to serve on. [default: MDM_API_HOST or 127.0.0.1]"),
+    port: int = typer.Option(None, min=0, max=65535, help="Port to serve on. [default: MDM_API_PORT or 8420]"),
+) -> None:
+    """Serve golden records and views over HTTP, until Ctrl-C or a SIGTERM.
+
+    Callers need an API key: see 'mdm key create --help'. What there is to ask for stands in /v1/openapi.json.
+
+    Example: mdm serve --port 8420
+    """
+    from mdm import app as application
+    from mdm import hub, settings
+
+    chosen = settings.load()
+    address = (chosen.api_host if host is None else host, chosen.api_port if port is None else port)
+    application.serve(hub.initialise(chosen), address=address, announce=typer.echo)
