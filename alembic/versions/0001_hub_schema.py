@@ -452,10 +452,14 @@ def upgrade() -> None:
         sa.Column("system_identifier", sa.Text(), nullable=True),
         sa.Column("timeline", sa.Integer(), nullable=True),
         sa.Column(
-            "commit_lsn",
-            PgLsn(),
-            nullable=True,
-            comment="Commit LSN of the last source transaction that is mastered.",
+            "era",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Counts clusters that stood here.",
+        ),
+        sa.Column(
+            "commit_lsn", PgLsn(), nullable=True, comment="Commit LSN of the last source transaction that is mastered."
         ),
         sa.Column(
             "end_lsn",
@@ -470,7 +474,7 @@ def upgrade() -> None:
             "assembled",
             sa.BigInteger(),
             nullable=True,
-            comment="Up to here what was loaded is assembled (state assembling).",
+            comment="How far what was loaded is assembled; null when all is.",
         ),
         sa.Column(
             "reload_requested_at",
@@ -492,7 +496,7 @@ def upgrade() -> None:
         sa.CheckConstraint("commit_lsn <= end_lsn", name=op.f("checkpoint_order_ck")),
         sa.PrimaryKeyConstraint("source_id", name=op.f("checkpoint_pk")),
         schema="hub",
-        comment="How far each source is mastered. Written in the hub transaction that masters the changes, before the slot is confirmed, and it only moves forward (law 1).",
+        comment="How far each source is mastered. Written in the hub transaction that masters the changes, before the slot is confirmed, and it only moves forward (law 1). Where a source was replaced or set back, its positions go on in a new era: era * 2^56 is added to its LSNs.",
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(

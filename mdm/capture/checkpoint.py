@@ -16,6 +16,7 @@ from mdm.capture.lsn import Lsn
 from mdm.db import Connection
 
 LOCK_CLASS = 0x6D646D  # 'mdm': keeps our advisory locks apart from others in the same database
+ERA = 1 << 56  # added to a source's LSNs for each cluster that stood at its address before the present one
 
 
 class State(StrEnum):
@@ -42,10 +43,6 @@ class CheckpointMoved(CaptureError):
     passes = True
 
 
-class SourceBehind(CaptureError):
-    """A new slot starts behind what the hub has mastered, so its positions cannot follow those of before."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Position:
     """How far a source is mastered: its last transaction's commit LSN, and up to where nothing more is needed."""
@@ -64,19 +61,32 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A source's row: `position` and `origin` are None until its slot stands. `failed` means a person is needed."""
+    """A source's row: `position` and `origin` are None until its slot stands. `failed` means a person is needed.
+
+    `worker` numbers the workers that took the source over: the last one alone may write. `assembled` is how far the
+    records that were loaded are assembled, None when all are.
+    """
 
     source_id: int
     state: State
     slot: str
+    worker: int
+    era: int
     position: Position | None
     origin: Origin | None
     source_at: datetime | None
     changes: int
     rate: float
+    assembled: int | None
+    reload_requested: bool
     last_error: str | None
     failed: bool
     updated_at: datetime
+
+    @property
+    def offset(self) -> int:
+        """What is added to the source's own LSNs to make the hub's positions."""
+        return self.era * ERA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +98,9 @@ class Progress:
     source_at: datetime | None = None
 
 
-_SELECT = """select source_id, state, slot, commit_lsn::text, end_lsn::text, system_identifier, timeline, source_at,
-    changes, rate, last_error, failed_at is not null as failed, updated_at from hub.checkpoint"""
+_SELECT = """select source_id, state, slot, worker, era, commit_lsn::text, end_lsn::text, system_identifier, timeline,
+    source_at, changes, rate, assembled, reload_requested_at is not null as reload_requested,
+    last_error, failed_at is not null as failed, updated_at from hub.checkpoint"""
 
 
 def find(connection: Connection, source_id: int) -> Checkpoint | None:
@@ -97,6 +108,14 @@ def find(connection: Connection, source_id: int) -> Checkpoint | None:
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_SELECT + " where source_id = %s", [source_id]).fetchone()
     return None if row is None else _checkpoint(row)
+
+
+def get(connection: Connection, source_id: int) -> Checkpoint:
+    """Return the checkpoint of a registered source."""
+    found = find(connection, source_id)
+    if found is None:
+        raise LookupError(f"source {source_id} has no checkpoint")
+    return found
 
 
 def list_all(connection: Connection) -> list[Checkpoint]:
@@ -114,27 +133,51 @@ def register(connection: Connection, *, source_id: int, slot: str) -> None:
     )
 
 
-def begin(connection: Connection, source_id: int, *, origin: Origin, position: Position) -> None:
-    """Set where a fresh slot starts; refuses to move a checkpoint back, which would master changes twice."""
-    moved = connection.execute(
+def take_over(connection: Connection, source_id: int) -> Checkpoint:
+    """Make the caller, who holds the source's lock, its worker; what an earlier worker still writes is refused."""
+    connection.execute(
+        "update hub.checkpoint set worker = worker + 1, updated_at = clock_timestamp() where source_id = %s",
+        [source_id],
+    )
+    return get(connection, source_id)
+
+
+def fence(connection: Connection, source_id: int, worker: int) -> None:
+    """Raise CheckpointMoved unless this is still the source's worker; it stays so until the transaction ends."""
+    held = connection.execute(
+        "select from hub.checkpoint where source_id = %s and worker = %s for share", [source_id, worker]
+    )
+    if held.rowcount != 1:
+        raise CheckpointMoved(f"Source {source_id}: another worker has taken over. This one stands by.")
+
+
+def begin(connection: Connection, before: Checkpoint, *, origin: Origin, consistent_point: Lsn) -> Position:
+    """Set the checkpoint to where a new slot starts, just ahead of all that it sends; return it.
+
+    The first commit that the slot sends may stand at the consistent point itself, so the last one mastered counts as
+    one before. A slot that starts behind what the hub has mastered belongs to a source that was set back or replaced:
+    its positions count on in a new era, so that the order of changes goes on (law 3).
+    """
+    era = before.era
+    if before.position is not None and consistent_point + era * ERA < before.position.end_lsn:
+        era += 1
+    end_lsn = Lsn(consistent_point + era * ERA)
+    position = Position(commit_lsn=Lsn(end_lsn - 1), end_lsn=end_lsn)
+    connection.execute(
         """update hub.checkpoint
-           set commit_lsn = %s, end_lsn = %s, system_identifier = %s, timeline = %s, source_at = null,
-               updated_at = clock_timestamp()
-           where source_id = %s and coalesce(end_lsn, '0/0') <= %s""",
+           set era = %s, commit_lsn = %s, end_lsn = %s, system_identifier = %s, timeline = %s, source_at = null,
+               reload_requested_at = null, updated_at = clock_timestamp()
+           where source_id = %s""",
         [
+            era,
             str(position.commit_lsn),
             str(position.end_lsn),
             origin.system_identifier,
             origin.timeline,
-            source_id,
-            str(position.end_lsn),
+            before.source_id,
         ],
     )
-    if moved.rowcount != 1:
-        raise SourceBehind(
-            f"Source {source_id}: its new slot starts at {position.end_lsn}, behind what the hub has mastered. "
-            "The source was set back or replaced by another cluster: declare it under a new name."
-        )
+    return position
 
 
 def advance(connection: Connection, source_id: int, *, known: Position, reached: Position, progress: Progress) -> None:
@@ -175,6 +218,24 @@ def enter(connection: Connection, source_id: int, state: State) -> None:
     )
 
 
+def note_assembled(connection: Connection, source_id: int, after: int | None) -> None:
+    """Remember how far the records that were loaded are assembled: 0 before any is, None when all are."""
+    connection.execute(
+        "update hub.checkpoint set assembled = %s, updated_at = clock_timestamp() where source_id = %s",
+        [after, source_id],
+    )
+
+
+def request_reload(connection: Connection, source_id: int) -> None:
+    """Ask for the whole source to be loaded anew, from a new slot where the present one cannot go on."""
+    connection.execute("update hub.checkpoint set reload_requested_at = now() where source_id = %s", [source_id])
+
+
+def settle_reload(connection: Connection, source_id: int) -> None:
+    """Note that the reload that was asked for has begun."""
+    connection.execute("update hub.checkpoint set reload_requested_at = null where source_id = %s", [source_id])
+
+
 def fail(connection: Connection, source_id: int, *, error: str, needs_person: bool) -> None:
     """Note what went wrong; `needs_person` shows the source as failed until a worker runs again."""
     connection.execute(
@@ -211,19 +272,10 @@ def is_held(connection: Connection, source_id: int) -> bool:
 
 
 def _checkpoint(row: dict[str, Any]) -> Checkpoint:
-    return Checkpoint(
-        source_id=row["source_id"],
-        state=State(row["state"]),
-        slot=row["slot"],
-        position=_position(row),
-        origin=_origin(row),
-        source_at=row["source_at"],
-        changes=row["changes"],
-        rate=row["rate"],
-        last_error=row["last_error"],
-        failed=row["failed"],
-        updated_at=row["updated_at"],
-    )
+    position, origin = _position(row), _origin(row)
+    for name in ("commit_lsn", "end_lsn", "system_identifier", "timeline"):
+        del row[name]
+    return Checkpoint(**row | {"state": State(row["state"])}, position=position, origin=origin)
 
 
 def _position(row: dict[str, Any]) -> Position | None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from psycopg import conninfo, sql
+from psycopg import conninfo, errors, sql
 
 from mdm import db
 from mdm.capture import catalog
 from mdm.capture.catalog import CapturedTable, Partition
-from mdm.capture.errors import CaptureError
+from mdm.capture.errors import CaptureError, TableForbidden
 from mdm.capture.frames import META_SCHEMA, TRANSACTION_SCHEMA, Batch, Relation, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.replication import TEXT_OUTPUT
@@ -30,7 +30,7 @@ _MEANT = ("\\", "\t", "\n", "\r", "\b", "\f", "\v")
 
 
 class TableRewritten(CaptureError):
-    """A table's rows were written anew while it was read in ranges, so the ranges left mean nothing."""
+    """A table was written anew or altered while it was read in ranges, so the ranges left mean nothing."""
 
     passes = True
 
@@ -76,8 +76,18 @@ def read(connection: Connection, table: CapturedTable, chunk: Chunk) -> pl.DataF
     Raises TableRewritten where its blocks are no longer those that were planned.
     """
     names = [column.name for column in table.relation.columns]
-    with connection.cursor() as cursor, cursor.copy(_statement(table, chunk, names)) as copy:
-        text = b"".join(copy)
+    try:
+        with connection.cursor() as cursor, cursor.copy(_statement(table, chunk, names)) as copy:
+            text = b"".join(copy)
+    except (errors.UndefinedColumn, errors.UndefinedTable) as changed:
+        raise TableRewritten(
+            f"The table {chunk.relation} was altered at the source; its load begins anew."
+        ) from changed
+    except errors.InsufficientPrivilege as refused:
+        raise TableForbidden(
+            f"The source's role may not read {chunk.relation}. Run at the source: grant select on {chunk.relation} to "
+            "the role that captures."
+        ) from refused
     # The read holds a lock now that keeps the file as it is until the caller's transaction ends.
     if chunk.first_block is not None and catalog.filenode(connection, chunk.partition) != chunk.partition.filenode:
         raise TableRewritten(f"The table {chunk.relation} was rewritten at the source; its load begins anew.")
@@ -144,7 +154,7 @@ def as_batch(relation: Relation, rows: pl.DataFrame, place: Place) -> Batch:
         unchanged={},
     )
     return Batch(
-        transactions=_transaction(place),
+        transactions=transaction(place),
         tables=(changes,),
         messages=(),
         complete=True,
@@ -152,7 +162,8 @@ def as_batch(relation: Relation, rows: pl.DataFrame, place: Place) -> Batch:
     )
 
 
-def _transaction(place: Place) -> pl.DataFrame:
+def transaction(place: Place) -> pl.DataFrame:
+    """Return the only row of Batch.transactions for rows that were read, not streamed."""
     lsn = int(place.commit_lsn)
     return pl.DataFrame(
         {

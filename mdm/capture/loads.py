@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from psycopg.rows import dict_row
 
+from golden_records import rows
 from mdm.capture.catalog import Partition
 from mdm.capture.checkpoint import CheckpointMoved
 from mdm.capture.chunks import Chunk
@@ -105,6 +106,17 @@ def list_loads(connection: Connection, source_id: int) -> list[TableLoad]:
             [source_id],
         ).fetchall()
     return [_load(row) for row in rows]
+
+
+def are_waiting(connection: Connection, source_id: int) -> bool:
+    """Tell whether a table of the source is not loaded yet."""
+    return bool(
+        rows.single(
+            connection,
+            "select exists (select from hub.table_load where source_id = %s and state <> 'done')",
+            [source_id],
+        )
+    )
 
 
 def list_open_chunks(connection: Connection, source_id: int, relation: str | None = None) -> list[Chunk]:

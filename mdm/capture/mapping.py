@@ -4,17 +4,18 @@ Nothing raises on a row's content: what cannot be typed is told in `rejects`. On
 mapping raises (SchemaBroken). `change_no` is dense from 1, in the order of (commit LSN, ordinal).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from mdm.capture import compiled
+from mdm.capture import chunks, compiled
+from mdm.capture.chunks import Place
 from mdm.capture.compiled import CompiledRecord, CompiledTable, json_object
 from mdm.capture.frames import Batch, Relation, TableChanges
 from mdm.capture.lsn import Lsn
-from mdm.capture.sources import Source
+from mdm.capture.sources import RecordMapping, Source
 from mdm.mastering import MappedBatch
 
 _UTC = pl.Datetime("us", "UTC")
@@ -55,10 +56,14 @@ _CHANGE_NO, _TX, _OP, _UNCHANGED = "mdm:change_no", "mdm:tx", "mdm:op", "mdm:unc
 
 @dataclass(slots=True, kw_only=True)
 class Mapper:
-    """Maps the batches of one source; each definition of a table is compiled when it is first seen."""
+    """Maps the batches of one source; each definition of a table is compiled when it is first seen.
+
+    `offset` makes the hub's positions of the source's LSNs (checkpoint.Checkpoint.offset).
+    """
 
     source: Source
     source_id: int
+    offset: int = 0
     compiled_tables: dict[Relation, CompiledTable | None] = field(default_factory=dict)
 
     def map(self, batch: Batch) -> MappedBatch:
@@ -73,11 +78,39 @@ class Mapper:
             rejects.extend(mapped.rejects)
         return MappedBatch(
             source_id=self.source_id,
-            transactions=_transactions(batch.transactions),
+            transactions=self._transactions(batch.transactions),
             changes=_stacked(changes, CHANGE_SCHEMA).sort("change_no"),
             records=_stacked(records, RECORD_SCHEMA).sort("change_no"),
             rejects=_stacked(rejects, REJECT_SCHEMA).sort("change_no"),
         )
+
+    def deletions(self, relation: str, keys: Sequence[str], place: Place) -> MappedBatch:
+        """Delete the records of these source keys: what a load of their table no longer found at the source."""
+        count = len(keys)
+        number = pl.int_range(1, count + 1, dtype=pl.Int64, eager=True)
+        rows = pl.DataFrame({_CHANGE_NO: number, "source_key": keys}, schema_overrides={"source_key": pl.String})
+        rows = rows.with_columns(pl.lit(0, dtype=pl.Int32).alias(_TX))
+        changes = rows.select(
+            pl.col(_CHANGE_NO).alias("change_no"),
+            pl.col(_TX).alias("tx"),
+            (pl.col(_CHANGE_NO) + place.first_ordinal - 1).alias("ordinal"),
+            pl.lit(relation).alias("relation"),
+            pl.lit("d").alias("op"),
+            pl.col("source_key"),
+            pl.lit(None, dtype=pl.String).alias("payload"),
+        )
+        records = [_deletes(rows, pl.col("source_key"), group) for group in self.source.tables[relation].records]
+        return MappedBatch(
+            source_id=self.source_id,
+            transactions=self._transactions(chunks.transaction(place)),
+            changes=changes,
+            records=_stacked(records, RECORD_SCHEMA).sort("change_no"),
+            rejects=pl.DataFrame(schema=REJECT_SCHEMA),
+        )
+
+    def _transactions(self, transactions: pl.DataFrame) -> pl.DataFrame:
+        lsns = [str(Lsn(lsn + self.offset)) for lsn in transactions["commit_lsn"]]
+        return transactions.with_columns(commit_lsn=pl.Series(lsns, dtype=pl.String)).select(list(TRANSACTION_SCHEMA))
 
     def _compiled(self, relation: Relation) -> CompiledTable | None:
         if relation not in self.compiled_tables:
@@ -149,7 +182,7 @@ def _map_table(table: TableChanges, known: CompiledTable, change_no: pl.Series) 
         deleted.append(_left_keys(table, known, rows))
     return _MappedTable(
         changes=_changes(table, known, rows, ops),
-        records=records + [_deletes(part, known, record) for part in deleted for record in known.records],
+        records=records + [_deletes(part, known.source_key, record) for part in deleted for record in known.records],
         rejects=rejects,
     )
 
@@ -238,7 +271,7 @@ def _record(frame: pl.DataFrame, record: CompiledRecord) -> pl.DataFrame:
     return frame.select(*placed, *record.outputs, *told).select(list(RECORD_SCHEMA))
 
 
-def _deletes(rows: pl.DataFrame, known: CompiledTable, record: CompiledRecord) -> pl.DataFrame:
+def _deletes(rows: pl.DataFrame, source_key: pl.Expr, record: CompiledRecord | RecordMapping) -> pl.DataFrame:
     """Give the deletion of a record for each row; its source key says which, so it has neither keys nor dates."""
     absent = {name: pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECORD_SCHEMA.items()}
     present = {
@@ -247,7 +280,7 @@ def _deletes(rows: pl.DataFrame, known: CompiledTable, record: CompiledRecord) -
         "op": pl.lit("d").alias("op"),
         "entity": pl.lit(record.entity).alias("entity"),
         "item_group": pl.lit(record.group).alias("item_group"),
-        "source_key": known.source_key.alias("source_key"),
+        "source_key": source_key.alias("source_key"),
         "is_partial": pl.lit(value=False).alias("is_partial"),
     }
     return rows.select(*(absent | present).values())
@@ -269,11 +302,6 @@ def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], mask
         kept = {name: member for name, member in members.items() if name not in masks or not pattern[masks[name]]}
         branches.append(pl.when(*(pl.col(name) == pattern[name] for name in names)).then(json_object(kept)))
     return pl.coalesce(*branches)
-
-
-def _transactions(transactions: pl.DataFrame) -> pl.DataFrame:
-    lsns = [str(Lsn(lsn)) for lsn in transactions["commit_lsn"]]
-    return transactions.with_columns(commit_lsn=pl.Series(lsns, dtype=pl.String)).select(list(TRANSACTION_SCHEMA))
 
 
 def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:

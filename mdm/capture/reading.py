@@ -5,7 +5,6 @@ The marks are transactional messages, since only a commit is flushed, and thus s
 
 import queue
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -18,6 +17,7 @@ from golden_records import rows
 from mdm.capture import chunks
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.chunks import Chunk, TableRewritten
+from mdm.capture.crashes import Passing, Point
 from mdm.capture.watermarks import PREFIX, SourceSnapshot
 from mdm.db import Connection
 
@@ -59,7 +59,7 @@ def parse_mark(prefix: str, content: bytes) -> tuple[Mark, str] | None:
 class Reader:
     """Reads the chunks that it is given, in order; `run` makes its tokens its own among all readers before it."""
 
-    def __init__(self, dsn: str, *, run: str, at: Callable[[str], None]) -> None:
+    def __init__(self, dsn: str, *, run: str, at: Passing) -> None:
         self._dsn = dsn
         self._run = run
         self._at = at
@@ -134,11 +134,11 @@ class Reader:
             _emit(connection, Mark.END, token)
             return
         _emit(connection, Mark.LOW, token)
-        self._at("low_mark_written")
+        self._at(Point.LOW_MARK_WRITTEN)
         self._readings[token] = _reading(connection, job, job.chunk)
-        self._at("chunk_read")
+        self._at(Point.CHUNK_READ)
         _emit(connection, Mark.HIGH, token)
-        self._at("high_mark_written")
+        self._at(Point.HIGH_MARK_WRITTEN)
 
 
 def _reading(connection: Connection, job: Job, chunk: Chunk) -> Reading:

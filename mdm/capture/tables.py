@@ -35,12 +35,13 @@ checkpoint = Table(
     ),
     Column("system_identifier", Text),
     Column("timeline", Integer),
+    Column("era", SmallInteger, nullable=False, server_default=text("0"), comment="Counts clusters that stood here."),
     Column("commit_lsn", PgLsn, comment="Commit LSN of the last source transaction that is mastered."),
     Column("end_lsn", PgLsn, comment="Up to here the hub needs nothing more; the slot is confirmed no further."),
     Column("source_at", _Moment, comment="The source's clock at end_lsn."),
     Column("changes", BigInteger, nullable=False, server_default=text("0")),
     Column("rate", Float, nullable=False, server_default=text("0")),
-    Column("assembled", BigInteger, comment="Up to here what was loaded is assembled (state assembling)."),
+    Column("assembled", BigInteger, comment="How far what was loaded is assembled; null when all is."),
     Column("reload_requested_at", _Moment, comment="Set while a reload of the whole source is asked for."),
     Column("last_error", Text),
     Column("failed_at", _Moment, comment="Set while a person is needed: capture stands still, nothing is dropped."),
@@ -52,7 +53,8 @@ checkpoint = Table(
     CheckConstraint("commit_lsn <= end_lsn", name="order"),
     schema=SCHEMA,
     comment="How far each source is mastered. Written in the hub transaction that masters the changes, before the "
-    "slot is confirmed, and it only moves forward (law 1).",
+    "slot is confirmed, and it only moves forward (law 1). Where a source was replaced or set back, its positions go "
+    "on in a new era: era * 2^56 is added to its LSNs.",
     postgresql_with={"fillfactor": "50"},
 )
 

@@ -1,0 +1,285 @@
+"""One run of a source's capture by the worker that holds its lock: batches in, mastered, checkpointed, confirmed.
+
+Law 1 is kept here: a batch's changes and the checkpoint commit in one hub transaction, and only then is the slot
+confirmed. Law 2: the parts of a large source transaction are mastered in one hub transaction. Law 3: a batch is cut at
+the marks of a load, so that a chunk is mastered where it stands in the order of commits.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import structlog
+
+from golden_records import journal
+from mdm import db, mastering
+from mdm.capture import checkpoint, loads, mapping, replication, starting, stream
+from mdm.capture.backlog import Limits
+from mdm.capture.capturing import Captured
+from mdm.capture.checkpoint import Checkpoint, Position, Progress, State
+from mdm.capture.chunks import Place
+from mdm.capture.crashes import Point
+from mdm.capture.loading import Loading, Step
+from mdm.capture.lsn import Lsn
+from mdm.capture.pipeline import Pipeline, Prepared
+from mdm.capture.reading import Reader, parse_mark
+from mdm.capture.snapshot import RETRIED
+from mdm.capture.stream import ChangeStream
+from mdm.db import Connection
+from mdm.mastering import MappedBatch
+
+_log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 5
+_PATIENCE = 0.1
+_ASSEMBLED_AT_ONCE = 2_000
+_BETWEEN_CHORES = 1.0
+
+
+class Interrupted(Exception):
+    """The worker was asked to stop, or to begin anew: not an error. What was not committed comes again."""
+
+
+@dataclass(slots=True)
+class Rate:
+    """Changes mastered a second, over about the last ten seconds."""
+
+    value: float = 0.0
+    _at: float = field(default_factory=time.monotonic)
+
+    def add(self, changes: int) -> float:
+        """Count changes that were mastered since the last call; return the rate."""
+        now = time.monotonic()
+        passed, self._at = max(now - self._at, 1e-6), now
+        weight = min(passed / 10.0, 1.0)
+        self.value += weight * (changes / passed - self.value)
+        return self.value
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The state of a run. `run` returns when `stop` is set; whatever goes wrong is raised, and nothing is confirmed."""
+
+    captured: Captured
+    hub: Connection
+    stop: threading.Event
+    state: Checkpoint
+    position: Position = field(init=False)
+    rate: Rate = field(default_factory=Rate)
+    _has_loads: bool = False
+    _keeps_due: bool = False
+    _chores_at: float = 0.0
+
+    def run(self) -> None:
+        """Capture until asked to stop. Raises CaptureError, or what psycopg raises when a server is gone."""
+        starting.prepare(self.captured, self.hub, self.state, self.stop)
+        self.state = checkpoint.get(self.hub, self.captured.source_id)
+        if self.stop.is_set() or self.state.position is None:
+            return
+        self.position = self.state.position
+        checkpoint.recover(self.hub, self.captured.source_id)
+        with ExitStack() as stack:
+            source = stack.enter_context(self._stream())
+            pipeline = stack.enter_context(Pipeline(source, self.captured.mapper(self.state.offset)))
+            run = uuid.uuid4().hex[:12]
+            reader = stack.enter_context(Reader(self.captured.source_dsn, run=run, at=self.captured.at))
+            with suppress(Interrupted):
+                self._run(source, pipeline, self._loading(reader))
+
+    def _run(self, source: ChangeStream, pipeline: Pipeline, loading: Loading) -> None:
+        _log.info("stream.began", source=self.captured.name, lsn=str(self.position.end_lsn))
+        while not self.stop.is_set():
+            is_assembling = self.state.assembled is not None and not self._has_loads
+            prepared = pipeline.take(timeout=0 if is_assembling else _PATIENCE)
+            if prepared is not None:
+                self.captured.at(Point.BATCH_TAKEN)
+                self._master(prepared, pipeline, loading)
+                source.confirm(Lsn(self.position.end_lsn - self.state.offset))
+                self.captured.at(Point.SLOT_CONFIRMED)
+            self._work_besides(loading)
+
+    def _stream(self) -> ChangeStream:
+        connection = replication.connect(self.captured.stream_dsn)
+        return stream.start(
+            connection,
+            self.captured.request,
+            at=Lsn(self.position.end_lsn - self.state.offset),
+            spool_folder=self.captured.spool_folder,
+            limits=Limits(rows=self.captured.batch_rows),
+            linger=self.captured.linger,
+        )
+
+    def _loading(self, reader: Reader) -> Loading:
+        return Loading(
+            captured=self.captured,
+            hub=self.hub,
+            worker=self.state.worker,
+            mapper=self.captured.mapper(self.state.offset),
+            reader=reader,
+        )
+
+    def _master(self, prepared: Prepared, pipeline: Pipeline, loading: Loading) -> None:
+        """Master a batch, or all parts of a large transaction, and move the checkpoint, in one hub transaction."""
+        steps = self._steps(prepared, loading)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._commit(prepared, steps, pipeline, loading)
+            except RETRIED:
+                # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
+                if attempt == _ATTEMPTS or not prepared.batch.complete:
+                    raise
+                _log.info("batch.retried", source=self.captured.name, attempt=attempt)
+            else:
+                return
+
+    def _commit(self, prepared: Prepared, steps: list[Step], pipeline: Pipeline, loading: Loading) -> None:
+        changes, source_at = 0, None
+        with db.transaction(self.hub):
+            checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
+            while True:
+                for step in steps:
+                    changes += step(self.hub)
+                    self.captured.at(Point.PART_MASTERED)
+                source_at = _last_commit(prepared) or source_at
+                if prepared.batch.complete:
+                    break
+                prepared = self._next_part(pipeline)
+                steps = self._steps(prepared, loading)
+            reached = self._reached(prepared)
+            progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at or datetime.now(UTC))
+            if changes:
+                mastering.finish(self.hub)
+            checkpoint.advance(
+                self.hub, self.captured.source_id, known=self.position, reached=reached, progress=progress
+            )
+            self.captured.at(Point.CHECKPOINT_WRITTEN)
+        self.captured.at(Point.HUB_COMMITTED)
+        self.position = reached
+
+    def _next_part(self, pipeline: Pipeline) -> Prepared:
+        while (prepared := pipeline.take(timeout=_PATIENCE)) is None:
+            if self.stop.is_set():
+                raise Interrupted
+        return prepared
+
+    def _reached(self, prepared: Prepared) -> Position:
+        """Return where the hub stands behind a batch; neither of the two positions ever moves back."""
+        offset, transactions = self.state.offset, prepared.batch.transactions
+        commits = [] if transactions.is_empty() else [transactions["commit_lsn"].item(-1) + offset]
+        end_lsn = max(self.position.end_lsn, prepared.batch.end_lsn + offset)
+        return Position(commit_lsn=Lsn(max(self.position.commit_lsn, *commits)), end_lsn=Lsn(end_lsn))
+
+    def _steps(self, prepared: Prepared, loading: Loading) -> list[Step]:
+        """Return what is to be mastered, in order: the batch's changes, cut at the marks of the load at hand."""
+        if prepared.mapped is None:
+            return []
+        transactions = prepared.batch.transactions
+        done = int((transactions["commit_lsn"] + self.state.offset <= self.position.commit_lsn).sum())
+        rest = prepared.mapped
+        if done:
+            _log.info("batch.known", source=self.captured.name, transactions=done)
+            rest = mapping.after(rest, done - 1)
+        steps: list[Step] = []
+        for message in prepared.batch.messages:
+            parsed = parse_mark(message.prefix, message.content)
+            if parsed is None or message.tx is None or message.tx < done or not loading.owns(parsed[1]):
+                continue
+            steps += self._changes(mapping.until(rest, message.tx), loading)
+            rest = mapping.after(rest, message.tx)
+            place = _place(transactions.row(message.tx, named=True))
+            steps += loading.at_mark(*parsed, place)
+        return [*steps, *self._changes(rest, loading)]
+
+    def _changes(self, mapped: MappedBatch, loading: Loading) -> Iterator[Step]:
+        loading.note(mapped)
+        for part in mapping.split(mapped, rows=self.captured.batch_rows):
+            if part.changes.height:
+                yield partial(_apply, part)
+
+    def _work_besides(self, loading: Loading) -> None:
+        """Go on with loading and assembling, and now and then look after what else is due."""
+        if time.monotonic() >= self._chores_at + _BETWEEN_CHORES:
+            self._do_chores()
+            self._chores_at = time.monotonic()
+        if self._has_loads:
+            self._has_loads = loading.begin_next()
+        elif self.state.assembled is not None:
+            self._enter(State.ASSEMBLING)
+            self._retried(self._assemble)
+        else:
+            self._enter(State.STREAMING)
+
+    def _do_chores(self) -> None:
+        present = checkpoint.get(self.hub, self.captured.source_id)
+        if present.reload_requested:
+            raise Interrupted
+        if not self._has_loads and loads.are_waiting(self.hub, self.captured.source_id):
+            self._has_loads = True
+            if self.state.state is State.STREAMING:
+                self._enter(State.RELOADING)
+        # The lock goes with the connection, so there is always one worker that has it.
+        self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
+        if self._keeps_due:
+            self._retried(self._come_due)
+
+    def _assemble(self) -> None:
+        """Master the next golden records that the initial load took in."""
+        with db.transaction(self.hub):
+            checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
+            after = mastering.assemble(
+                self.hub,
+                source_id=self.captured.source_id,
+                after=self.state.assembled or 0,
+                limit=_ASSEMBLED_AT_ONCE,
+                now=datetime.now(UTC),
+            )
+            mastering.finish(self.hub)
+            checkpoint.note_assembled(self.hub, self.captured.source_id, after)
+            self.captured.at(Point.RANGE_ASSEMBLED)
+        self.captured.at(Point.RANGE_COMMITTED)
+        self.state = replace(self.state, assembled=after)
+        if after is None:
+            _log.info("load.assembled", source=self.captured.name)
+
+    def _come_due(self) -> None:
+        """Master what was dated ahead and is due now: one worker does it for the hub."""
+        with db.transaction(self.hub):
+            if mastering.come_due(self.hub, now=datetime.now(UTC)):
+                mastering.finish(self.hub)
+
+    def _retried(self, work: Callable[[], None]) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                work()
+            except RETRIED:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _enter(self, state: State) -> None:
+        if self.state.state is not state:
+            with db.transaction(self.hub):
+                checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
+                checkpoint.enter(self.hub, self.captured.source_id, state)
+            _log.info("capture.entered", source=self.captured.name, state=state)
+            self.state = replace(self.state, state=state)
+
+
+def _apply(part: MappedBatch, hub: Connection) -> int:
+    return mastering.apply(hub, part).changes
+
+
+def _place(transaction: dict[str, Any]) -> Place:
+    return Place(commit_lsn=Lsn(transaction["commit_lsn"]), first_ordinal=1, committed_at=transaction["committed_at"])
+
+
+def _last_commit(prepared: Prepared) -> datetime | None:
+    transactions = prepared.batch.transactions
+    return None if transactions.is_empty() else transactions["committed_at"].item(-1)

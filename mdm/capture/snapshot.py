@@ -1,0 +1,131 @@
+"""The initial load: the chunks of all tables, read in parallel from the snapshot that the new slot exports.
+
+What the snapshot shows and what the slot then sends make up every row, once. Each chunk is one hub transaction.
+"""
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+import structlog
+from psycopg import IsolationLevel, sql
+
+from mdm import db, mastering
+from mdm.capture import checkpoint, chunks, loads, mapping
+from mdm.capture.capturing import Captured
+from mdm.capture.catalog import CapturedTable
+from mdm.capture.chunks import Chunk, Place, TableRewritten
+from mdm.capture.crashes import Point
+from mdm.capture.lsn import Lsn
+from mdm.capture.mapping import Mapper
+from mdm.db import Connection
+
+_log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 5
+RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""What PostgreSQL does to one of two transactions that stand in each other's way: the same work passes later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A snapshot that a slot exported; its rows stand at `commit_lsn`, ahead of all that the slot sends."""
+
+    name: str
+    commit_lsn: Lsn
+    offset: int
+    taken_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class InitialLoad:
+    """Loads chunks with as many readers as are asked for; a table that was rewritten meanwhile waits for a reload."""
+
+    captured: Captured
+    worker: int
+    tables: Mapping[str, CapturedTable]
+    exported: Exported
+    stop: threading.Event
+    _chunks: queue.SimpleQueue[Chunk] = field(default_factory=queue.SimpleQueue)
+    _numbering: threading.Lock = field(default_factory=threading.Lock)
+    _next_ordinal: int = 1
+    _failures: list[BaseException] = field(default_factory=list)
+
+    def run(self, planned: list[Chunk]) -> None:
+        """Load the chunks; returns when all are done, when `stop` is set, or raises what a reader met first."""
+        for chunk in planned:
+            self._chunks.put(chunk)
+        readers = [threading.Thread(target=self._load_all, name=f"reader {n}") for n in range(self.captured.readers)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _load_all(self) -> None:
+        try:
+            mapper = self.captured.mapper(self.exported.offset)
+            with chunks.connect(self.captured.source_dsn) as source, self.captured.connect_hub() as hub:
+                mastering.tune(hub)
+                source.isolation_level = IsolationLevel.REPEATABLE_READ
+                while (chunk := self._next()) is not None:
+                    self._load(source, hub, mapper, chunk)
+        except BaseException as error:  # noqa: BLE001 - raised again by run(), in the worker's own thread
+            self._failures.append(error)
+
+    def _next(self) -> Chunk | None:
+        if self.stop.is_set() or self._failures:
+            return None
+        try:
+            return self._chunks.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _load(self, source: Connection, hub: Connection, mapper: Mapper, chunk: Chunk) -> None:
+        table = self.tables[chunk.relation]
+        try:
+            with source.transaction():
+                source.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(self.exported.name)))
+                rows = chunks.read(source, table, chunk)
+        except TableRewritten:
+            with db.transaction(hub):
+                checkpoint.fence(hub, self.captured.source_id, self.worker)
+                loads.expect(hub, self.captured.source_id, [chunk.relation], replaces=True)
+            return
+        self.captured.at(Point.CHUNK_READ)
+        place = self._place(rows.height)
+        mapped = mapper.map(chunks.as_batch(table.relation, rows, place))
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._master(hub, chunk, mapped)
+            except RETRIED:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                break
+        self.captured.at(Point.CHUNK_COMMITTED)
+
+    def _place(self, rows: int) -> Place:
+        """Give a chunk its ordinals: dense over the whole snapshot, in the order in which the chunks were read."""
+        with self._numbering:
+            first = self._next_ordinal
+            self._next_ordinal += rows
+        return Place(commit_lsn=self.exported.commit_lsn, first_ordinal=first, committed_at=self.exported.taken_at)
+
+    def _master(self, hub: Connection, chunk: Chunk, mapped: mastering.MappedBatch) -> None:
+        with db.transaction(hub):
+            checkpoint.fence(hub, self.captured.source_id, self.worker)
+            for part in mapping.split(mapped, rows=self.captured.batch_rows):
+                mastering.load(hub, part)
+            loads.finish_chunk(
+                hub,
+                self.captured.source_id,
+                chunk,
+                rows=mapped.changes.height,
+                commit_lsn=Lsn(self.exported.commit_lsn + self.exported.offset),
+            )
+            self.captured.at(Point.CHUNK_MASTERED)
