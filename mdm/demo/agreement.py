@@ -77,9 +77,15 @@ class _Comparison:
 
     @property
     def expected(self) -> pl.DataFrame:
-        """What the system should hold: a metering service its own, MDS all."""
+        """What the system should hold: a metering service its own, MDS all that is settled."""
         service = registry.SYSTEMS[self.source].service
-        return self.registered.filter(pl.col("holder") == service.mpid) if service else self.registered
+        if service:
+            return self.registered.filter(pl.col("holder") == service.mpid)
+        return (
+            self.registered.filter(pl.col("settled") == "T")
+            if "settled" in self.registered.columns
+            else self.registered
+        )
 
     @property
     def items(self) -> list[str]:

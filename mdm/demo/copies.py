@@ -1,7 +1,7 @@
 """What each system says of each fact, asked for in the words of the registration: one query an aspect and system.
 
 A query gives the key columns, the items, and at the registration `holder`: the MPID of the metering service that
-should hold a copy. Everything comes as text.
+should hold a copy, and `settled` where MDS should not hold all. Everything comes as text.
 """
 
 from collections.abc import Mapping
@@ -174,7 +174,7 @@ ASPECTS = (
         registered="""
             select mpan, service_role as role, effective_from as appointed_from, effective_to as appointed_to,
                    service_mpid, supplier_mpid, contract_reference, lower(status) as status, scenario,
-                   service_mpid as holder
+                   service_mpid as holder, status <> 'LAPSED' as settled
             from appointment
             """,
         copied={

@@ -17,9 +17,9 @@ _TYPES = (*SMETS_TYPES, *TRADITIONAL_TYPES, *ADVANCED_TYPES)
 _SMART_WEIGHTS = (15, 55, 5, 21, 3, 1, 0, 0, 0)
 _ADVANCED_WEIGHTS = (0, 0, 0, 0, 0, 0, 50, 38, 12)
 
-_MAKES = ("Landis+Gyr", "Elster", "Secure Meters", "Itron", "Aclara", "EDMI", "Honeywell", "Iskraemeco")
-_MODELS = ("E470", "AS300P", "Liberty 100", "ACE9000", "SGM1400", "Mk7C", "AS230", "ME382")
-_LOCATIONS = tuple("ABCDEFGHJKLM")
+MAKES = ("Landis+Gyr", "Elster", "Secure Meters", "Itron", "Aclara", "EDMI", "Honeywell", "Iskraemeco")
+MODELS = ("E470", "AS300P", "Liberty 100", "ACE9000", "SGM1400", "Mk7C", "AS230", "ME382")
+LOCATIONS = tuple("ABCDEFGHJKLM")
 _SERIAL_STYLES = ("compact", "spaced", "short spaced")
 _SERIAL_MULTIPLIER = 7_386_799  # coprime to ten
 
@@ -31,16 +31,16 @@ def meters(number: Numbers, *, distributor: str, advanced: Flags, draws: Draws) 
     """
     smart = draws.choose(number, "smart meter type", _SMART_WEIGHTS)
     kind = np.where(advanced, draws.choose(number, "advanced meter type", _ADVANCED_WEIGHTS), smart)
-    make = draws.below(number, "make", len(_MAKES))
+    make = draws.below(number, "make", len(MAKES))
     frame = pl.DataFrame(
         {
             "serial": scatter(number, multiplier=_SERIAL_MULTIPLIER, digits=7),
             "style": draws.choose(number, "serial style", (86, 9, 5)),
-            "make": _pick(_MAKES, make),
-            "model": _pick(_MODELS, make),
+            "make": _pick(MAKES, make),
+            "model": _pick(MODELS, make),
             "meter_type": _pick(_TYPES, kind),
             "esme": _esme_ids(draws, number),
-            "location": _pick(_LOCATIONS, draws.below(number, "meter location", len(_LOCATIONS))),
+            "location": _pick(LOCATIONS, draws.below(number, "meter location", len(LOCATIONS))),
             "displayed_digits": 5 + draws.below(number, "displayed digits", 2),
         }
     )

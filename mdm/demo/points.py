@@ -225,4 +225,5 @@ def _appointments() -> list[pl.Expr]:
         before.alias("former_reference"),
         pl.coalesce("switched", "created").alias("supplied_from"),
         pl.coalesce("switched", "first_appointed").alias("appointed_from"),
+        pl.when(pl.col("switched").is_not_null()).then(pl.lit("COS")).otherwise(pl.lit("ALG")).alias("scenario"),
     ]

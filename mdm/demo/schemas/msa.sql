@@ -13,7 +13,7 @@ create table metering_system (
 );
 
 create table premises (
-    mpan_core  char(13) primary key references metering_system on delete cascade,
+    mpan_core  char(13) primary key references metering_system,
     addr_1     varchar(40),
     addr_2     varchar(40),
     addr_3     varchar(40),
@@ -28,7 +28,7 @@ create table premises (
 );
 
 create table meter (
-    mpan_core     char(13) not null references metering_system on delete cascade,
+    mpan_core     char(13) not null references metering_system,
     meter_serial  varchar(10) not null,
     meter_make    varchar(60),
     meter_model   varchar(60),
@@ -41,7 +41,7 @@ create table meter (
 );
 
 create table meter_provider (
-    mpan_core    char(13) not null references metering_system on delete cascade,
+    mpan_core    char(13) not null references metering_system,
     meter_serial varchar(10) not null,
     meter_make   varchar(60),
     provider_id  char(4) not null,

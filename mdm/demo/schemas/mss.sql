@@ -12,7 +12,7 @@ create table supply_point (
 );
 
 create table site (
-    mpxn            mpxn primary key references supply_point on delete cascade,
+    mpxn            mpxn primary key references supply_point,
     address_line_1  varchar(40),
     address_line_2  varchar(40),
     address_line_3  varchar(40),
@@ -28,7 +28,7 @@ create table site (
 );
 
 create table device (
-    mpxn          mpxn not null references supply_point on delete cascade,
+    mpxn          mpxn not null references supply_point,
     serial_no     varchar(10) not null,
     manufacturer  varchar(60),
     model         varchar(60),
@@ -44,7 +44,7 @@ create table device (
 );
 
 create table energisation (
-    mpxn         mpxn not null references supply_point on delete cascade,
+    mpxn         mpxn not null references supply_point,
     status_from  timestamptz not null,
     status       varchar(12) not null check (status in ('ENERGISED', 'DE-ENERGISED', 'UNKNOWN')),
     primary key (mpxn, status_from)

@@ -147,7 +147,7 @@ create table meter_asset_provider (
     effective_from date not null,
     provider_mpid  varchar(4) not null,
     primary key (mpan, meter_id, effective_from),
-    foreign key (mpan, meter_id) references meter_detail on delete cascade
+    foreign key (mpan, meter_id) references meter_detail
 );
 
 create table service_contract (

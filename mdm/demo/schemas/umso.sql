@@ -15,7 +15,7 @@ create table unmetered_supply (
 comment on column unmetered_supply.inventory is 'Each item of the supply; long, so that it is kept out of line.';
 
 create table location (
-    mpan      varchar(13) primary key references unmetered_supply on delete cascade,
+    mpan      varchar(13) primary key references unmetered_supply,
     line_1    varchar(40),
     line_2    varchar(40),
     line_3    varchar(40),

@@ -104,6 +104,12 @@ _ACTIONS = {
         from settlement_service where mpan = any(%(mpans)s) and to_date = %(day)s::date - 1
         """,
     ),
+    Action.UNDO_SWITCH: (
+        "delete from settlement_supplier where mpan = %(mpan)s and from_date = %(day)s",
+        "update settlement_supplier set to_date = null where mpan = %(mpan)s and to_date = %(day)s::date - 1",
+        "delete from settlement_service where mpan = %(mpan)s and from_date = %(day)s",
+        "update settlement_service set to_date = null where mpan = %(mpan)s and to_date = %(day)s::date - 1",
+    ),
     Action.END_APPOINTMENT: (f"update settlement_service set to_date = %(day)s::date - 1 where {_THE_APPOINTMENT}",),
     Action.APPOINT: (
         f"""
@@ -111,7 +117,7 @@ _ACTIONS = {
         values (%(mpan)s, {_ROLE}, %(day)s, %(service)s)
         """,
     ),
-    Action.LAPSE_APPOINTMENT: (f"update settlement_service set to_date = from_date where {_THE_APPOINTMENT}",),
+    Action.LAPSE_APPOINTMENT: (f"delete from settlement_service where {_THE_APPOINTMENT}",),
     Action.REOPEN_APPOINTMENT: (f"update settlement_service set to_date = null where {_THE_APPOINTMENT}",),
     Action.ENERGISE: (
         """

@@ -84,7 +84,7 @@ _PROJECTIONS = (
         supplier_id="supplier",
         contract_no="reference",
         status=pl.when(GONE).then(pl.lit("ended")).otherwise(pl.lit("active")),
-        scenario=pl.when(SWITCHED).then(pl.lit("COS")).otherwise(pl.lit("ALG")),
+        scenario="scenario",
     ),
 )
 
@@ -109,9 +109,21 @@ _ACTIONS = {
         """,
         """
         insert into agent_appointment (mpan_core, efd, supplier_id, contract_no, status, scenario)
-        select mpan_core, %(day)s, %(supplier)s, 'DA' || left(%(supplier)s, 2) || %(suffix)s, 'active', 'COS'
+        select mpan_core, %(day)s, %(supplier)s::text, 'DA' || left(%(supplier)s::text, 2) || %(suffix)s, 'active',
+               'COS'
         from agent_appointment
         where mpan_core = any(%(mpans)s::bpchar[]) and etd = %(day)s::date - 1 and status = 'ended'
+        """,
+    ),
+    Action.UNDO_SWITCH: (
+        """
+        update metering_system set supplier_id = %(supplier)s, supplier_efd = %(supplied_from)s, last_modified = now()
+        where mpan_core = %(mpan)s::bpchar
+        """,
+        "delete from agent_appointment where mpan_core = %(mpan)s::bpchar and efd = %(day)s",
+        """
+        update agent_appointment set etd = null, status = 'active'
+        where mpan_core = %(mpan)s::bpchar and etd = %(day)s::date - 1 and status = 'ended'
         """,
     ),
     Action.END_APPOINTMENT: (
@@ -169,7 +181,10 @@ _ACTIONS = {
     ),
     Action.READDRESS: (_SET_ADDRESS,),
     Action.MEND_ADDRESS: (_SET_ADDRESS,),
-    Action.LEAVE: ("delete from metering_system where mpan_core = %(mpan)s::bpchar",),
+    Action.LEAVE: tuple(
+        f"delete from {table} where mpan_core = %(mpan)s::bpchar"
+        for table in ("meter_provider", "meter", "premises", "metering_system")
+    ),
 }
 
 SYSTEM = System(

@@ -67,7 +67,7 @@ _PROJECTIONS = (
         supplier="supplier",
         agreement_ref="reference",
         state=pl.when(GONE).then(pl.lit("ENDED")).otherwise(pl.lit("LIVE")),
-        reason=pl.when(SWITCHED).then(pl.lit("COS")).otherwise(pl.lit("ALG")),
+        reason="scenario",
     ),
 )
 
@@ -93,9 +93,19 @@ _ACTIONS = {
         """,
         """
         insert into appointment (mpxn, appointed_from, supplier, agreement_ref, state, reason)
-        select mpxn, %(day)s, %(supplier)s, 'BO' || left(%(supplier)s, 2) || %(suffix)s, 'LIVE', 'COS'
+        select mpxn, %(day)s, %(supplier)s::text, 'BO' || left(%(supplier)s::text, 2) || %(suffix)s, 'LIVE', 'COS'
         from appointment
         where mpxn = any(%(mpans)s::text[]) and appointed_to = %(day)s::date - 1 and state = 'ENDED'
+        """,
+    ),
+    Action.UNDO_SWITCH: (
+        """
+        update supply_point set supplier = %(supplier)s, supplier_since = %(supplied_from)s where mpxn = %(mpan)s
+        """,
+        "delete from appointment where mpxn = %(mpan)s and appointed_from = %(day)s",
+        """
+        update appointment set appointed_to = null, state = 'LIVE'
+        where mpxn = %(mpan)s and appointed_to = %(day)s::date - 1 and state = 'ENDED'
         """,
     ),
     Action.END_APPOINTMENT: (
@@ -144,7 +154,9 @@ _ACTIONS = {
     Action.REMOVE_METER: ("update device set removed_on = %(day)s where mpxn = %(mpan)s and serial_no = %(meter_id)s",),
     Action.READDRESS: (_SET_ADDRESS,),
     Action.MEND_ADDRESS: (_SET_ADDRESS,),
-    Action.LEAVE: ("delete from supply_point where mpxn = %(mpan)s",),
+    Action.LEAVE: tuple(
+        f"delete from {table} where mpxn = %(mpan)s" for table in ("device", "site", "energisation", "supply_point")
+    ),
 }
 
 SYSTEM = System(

@@ -124,7 +124,7 @@ _PROJECTIONS = (
         supplier_mpid="supplier",
         contract_reference="reference",
         status=pl.when(GONE).then(pl.lit("DE-APPOINTED")).otherwise(pl.lit("ACTIVE")),
-        scenario=pl.when(SWITCHED).then(pl.lit("COS")).otherwise(pl.lit("ALG")),
+        scenario="scenario",
     ),
 )
 
@@ -161,9 +161,18 @@ _ACTIONS = {
         """
         insert into appointment (mpan, service_role, effective_from, service_mpid, supplier_mpid, contract_reference,
                                  status, scenario)
-        select mpan, service_role, %(day)s, service_mpid, %(supplier)s,
-               left(service_mpid, 2) || left(%(supplier)s, 2) || %(suffix)s, 'ACTIVE', 'COS'
+        select mpan, service_role, %(day)s, service_mpid, %(supplier)s::text,
+               left(service_mpid, 2) || left(%(supplier)s::text, 2) || %(suffix)s, 'ACTIVE', 'COS'
         from appointment where mpan = any(%(mpans)s) and effective_to = %(day)s::date - 1 and status = 'DE-APPOINTED'
+        """,
+    ),
+    Action.UNDO_SWITCH: (
+        "delete from supplier_period where mpan = %(mpan)s and effective_from = %(day)s",
+        "update supplier_period set effective_to = null where mpan = %(mpan)s and effective_to = %(day)s::date - 1",
+        "delete from appointment where mpan = %(mpan)s and effective_from = %(day)s",
+        """
+        update appointment set effective_to = null, status = 'ACTIVE'
+        where mpan = %(mpan)s and effective_to = %(day)s::date - 1 and status = 'DE-APPOINTED'
         """,
     ),
     Action.END_APPOINTMENT: (
@@ -228,6 +237,7 @@ _ACTIONS = {
           and effective_from = (select max(effective_from) from site_address l where l.mpan = a.mpan)
         """,
     ),
+    Action.ENROL_IN_DCC: (_set_from_day("dcc_service_flag", service_flag="'A'"),),
     Action.CHANGE_TARIFF: (_set_from_day("duos_tariff", tariff_id="%(tariff)s"),),
     Action.CHANGE_SEGMENT: (
         _set_from_day("market_segment", market_segment="%(market_segment)s"),

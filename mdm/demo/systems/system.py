@@ -29,6 +29,7 @@ class Action(StrEnum):
 
     SWITCH_SUPPLIER = "switch supplier"  # mpans, supplier, day
     FOLLOW_SUPPLIER = "follow supplier"  # mpans, supplier, day, suffix: the same services under new contracts
+    UNDO_SWITCH = "undo switch"  # mpan, day, supplier and supplied_from before it
     END_APPOINTMENT = "end appointment"  # mpan, role, appointed_from, status, day: the first day without it
     APPOINT = "appoint"  # mpan, role, day, service, supplier, reference, status, scenario
     SET_APPOINTMENT_STATUS = "set appointment status"  # mpan, role, appointed_from, status
@@ -39,6 +40,7 @@ class Action(StrEnum):
     REMOVE_METER = "remove meter"  # mpan, meter_id, installed, day
     READDRESS = "readdress"  # mpans, day and the columns of an address: it holds from the day on
     MEND_ADDRESS = "mend address"  # mpans and the columns of an address: it was wrong from the start
+    ENROL_IN_DCC = "enrol in DCC"  # mpan, day
     CHANGE_TARIFF = "change tariff"  # mpan, day, tariff
     CHANGE_SEGMENT = "change segment"  # mpan, day, market_segment
     LEAVE = "leave"  # mpan: the metering service has no more to do with it
@@ -61,10 +63,14 @@ class Projection:
     columns: dict[str, pl.Expr]
     where: pl.Expr
 
+    def chosen(self, points: pl.DataFrame) -> pl.DataFrame:
+        """Return the points that have a row in the table."""
+        return points.filter(self.where)
+
     def rows(self, points: pl.DataFrame) -> TableRows:
-        """Return the table's rows for these points."""
+        """Return the table's rows for these points, in their order."""
         named = (value.alias(name) for name, value in self.columns.items())
-        return TableRows(table=self.table, rows=points.filter(self.where).select(named))
+        return TableRows(table=self.table, rows=self.chosen(points).select(named))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,7 @@ _PROJECTIONS = (
         supplier_mpid="supplier",
         contract_ref="reference",
         status=pl.when(GONE).then(pl.lit("E")).otherwise(pl.lit("L")),
-        scenario=pl.when(SWITCHED).then(pl.lit("COS")).otherwise(pl.lit("ALG")),
+        scenario="scenario",
     ),
 )
 
@@ -92,8 +92,19 @@ _ACTIONS = {
         """,
         """
         insert into ums_appointment (mpan, from_date, supplier_mpid, contract_ref, status, scenario)
-        select mpan, %(day)s, %(supplier)s, 'LA' || left(%(supplier)s, 2) || %(suffix)s, 'L', 'COS'
+        select mpan, %(day)s, %(supplier)s::text, 'LA' || left(%(supplier)s::text, 2) || %(suffix)s, 'L', 'COS'
         from ums_appointment where mpan = any(%(mpans)s) and to_date = %(day)s::date - 1 and status = 'E'
+        """,
+    ),
+    Action.UNDO_SWITCH: (
+        """
+        update unmetered_supply set supplier_mpid = %(supplier)s, supplier_from = %(supplied_from)s
+        where mpan = %(mpan)s
+        """,
+        "delete from ums_appointment where mpan = %(mpan)s and from_date = %(day)s",
+        """
+        update ums_appointment set to_date = null, status = 'L'
+        where mpan = %(mpan)s and to_date = %(day)s::date - 1 and status = 'E'
         """,
     ),
     Action.END_APPOINTMENT: (
@@ -132,7 +143,10 @@ _ACTIONS = {
     ),
     Action.READDRESS: (_SET_ADDRESS,),
     Action.MEND_ADDRESS: (_SET_ADDRESS,),
-    Action.LEAVE: ("delete from unmetered_supply where mpan = %(mpan)s",),
+    Action.LEAVE: (
+        "delete from location where mpan = %(mpan)s",
+        "delete from unmetered_supply where mpan = %(mpan)s",
+    ),
 }
 
 SYSTEM = System(
