@@ -7,7 +7,7 @@ from socket import socket
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from mdm import db
 from mdm.api import changes, golden_records, health, problems, schemas, snapshots, state, views
@@ -40,7 +40,8 @@ def create(dsn: str, *, revision: str | None = None) -> FastAPI:
     app.state.hub = hub
     problems.install(app)
     app.add_middleware(Observation)
-    for router in _routers():
+    golden_records.add_routes(app)
+    for router in (views.router, snapshots.router, changes.router, schemas.router, health.router):
         app.include_router(router)
     _complete_openapi(app)
     return app
@@ -97,17 +98,6 @@ def _needed_revision() -> str | None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a server needs to know it
 
     return ScriptDirectory.from_config(db.migrations()).get_current_head()
-
-
-def _routers() -> list[APIRouter]:
-    return [
-        views.router,
-        snapshots.router,
-        changes.router,
-        *(golden_records.make_router(entity) for entity in golden_records.PATHS),
-        schemas.router,
-        health.router,
-    ]
 
 
 def _complete_openapi(app: FastAPI) -> None:

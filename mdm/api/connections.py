@@ -13,18 +13,17 @@ Pool = AsyncConnectionPool[Connection]
 _SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set enable_seqscan = off"
 
 
-def make_pool(dsn: str, *, size: int = 8) -> Pool:
-    """Return a pool that is not open yet. A session that has broken is replaced before it is given out."""
+def make_pool(dsn: str, *, size: int, is_checked: bool) -> Pool:
+    """Return a pool that is not open yet; with `is_checked` a broken session is replaced before it is given out."""
     return AsyncConnectionPool(
         dsn,
-        min_size=2,
+        min_size=1,
         max_size=size,
         timeout=5,
         open=False,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection,
+        check=AsyncConnectionPool.check_connection if is_checked else None,
         kwargs={"autocommit": True, "application_name": "mdm serve", "client_encoding": "utf8"},
-        name="mdm-api",
     )
 
 

@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 import orjson
+import psycopg
 
 from golden_records import catalogue
 from golden_records.catalogue import Classification, Item, ItemType
 from mdm.api.connections import Pool
 
 _MASK = "***"
-_ATTEMPTS = 2
 
 # A service's key sees a golden record if it belongs to a row of one of the service's views.
 _ROW = "select from hub.view v join hub.view_row r using (view_id) where v.recipient = asked.recipient and"
@@ -91,7 +91,7 @@ class Reader:
         while self._gathered:
             batch, self._gathered = self._gathered, []
             try:
-                rows = await self._fetch([read for read, _ in batch])
+                rows = await self._fetch_again([read for read, _ in batch])
             except Exception as error:  # noqa: BLE001 - whoever waits is told, and acts on it
                 for _, answer in batch:
                     if not answer.done():
@@ -103,6 +103,14 @@ class Reader:
                     shown = None if row is None else render(self._entity, row, is_identified=read.is_identified)
                     answer.set_result(shown)
         self._task = None
+
+    async def _fetch_again(self, reads: Sequence[Read]) -> dict[int, tuple[Any, ...]]:
+        """Fetch, once more where the session turns out to be broken: sessions are not tried before each query."""
+        try:
+            return await self._fetch(reads)
+        except psycopg.OperationalError:
+            await self._pool.check()
+            return await self._fetch(reads)
 
     async def _fetch(self, reads: Sequence[Read]) -> dict[int, tuple[Any, ...]]:
         parameters = {

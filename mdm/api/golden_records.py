@@ -5,10 +5,12 @@ read with that scope is written down (law 11). A service's key sees what belongs
 is told, with 404, what it would be told if that did not exist.
 """
 
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from mdm.api import golden, problems, state
@@ -18,6 +20,8 @@ from mdm.api.keys import Caller, Scope
 from mdm.api.negotiation import JSON
 from mdm.api.problems import Problem
 
+router = APIRouter(tags=["golden records"])
+
 PATHS = {
     "metering_point": "metering-points",
     "meter": "meters",
@@ -25,6 +29,8 @@ PATHS = {
     "contract": "contracts",
     "appointment": "appointments",
 }
+
+_LARGEST = 2**63 - 1
 
 _REFUSALS = problems.documented(
     HTTPStatus.UNAUTHORIZED,
@@ -34,7 +40,22 @@ _REFUSALS = problems.documented(
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 
-GoldenId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The golden id.", examples=[4711])]
+GoldenId = Annotated[int, Path(ge=1, le=_LARGEST, description="The golden id.", examples=[4711])]
+
+
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "example": '"3-masked"',
+}
+
+
+def _described(entity: str) -> dict[int | str, dict[str, Any]]:
+    headers = {"ETag": {"schema": {"type": "string"}, "description": "The version"}}
+    content = {JSON: {"schema": golden.schema(entity)}}
+    return {200: {"description": "The golden record", "headers": headers, "content": content}}
 
 
 class Search(BaseModel):
@@ -45,45 +66,62 @@ class Search(BaseModel):
     mpan: Annotated[str, Field(pattern="^[0-9]{13}$", description="MPAN Core: 13 digits")]
 
 
-def make_router(entity: str) -> APIRouter:
-    """Return the routes of one entity."""
-    router = APIRouter(prefix=f"/v1/{PATHS[entity]}", tags=["golden records"])
-    noun = entity.replace("_", " ")
+class _DirectRoute(APIRoute):
+    """Calls its endpoint with nothing but the path's parameters, as the path types them: no time is to be lost here."""
 
-    @router.get(
-        "/{golden_id}",
-        name=f"read_{entity}",
-        summary=f"Read a golden {noun}",
-        responses=_REFUSALS | _described(entity) | {304: {"description": "The copy of that version is still right"}},
-        openapi_extra={"security": SECURITY, "parameters": [_IF_NONE_MATCH]},
-    )
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+
+        async def handle(request: Request) -> Response:
+            answer: Response = await self.endpoint(request, **request.path_params)
+            return answer
+
+        return handle
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes of all golden records."""
+    for entity, path in PATHS.items():
+        noun = entity.replace("_", " ")
+        app.router.add_api_route(
+            f"/v1/{path}/{{golden_id:int}}",
+            _make_reader(entity),
+            name=f"read_{entity}",
+            tags=["golden records"],
+            summary=f"Read a golden {noun}",
+            description=f"Read the golden {noun} of an id; its ETag is its version.",
+            responses=_REFUSALS
+            | _described(entity)
+            | {304: {"description": "The copy of that version is still right"}},
+            openapi_extra={"security": SECURITY, "parameters": [_IF_NONE_MATCH]},
+            route_class_override=_DirectRoute,
+        )
+    app.include_router(router)
+
+
+def _make_reader(entity: str) -> Callable[[Request, GoldenId], Coroutine[Any, Any, Response]]:
     async def read(request: Request, golden_id: GoldenId) -> Response:
         caller = await _admit(request)
         return await _answer(request, entity, _read(caller, golden_id))
 
-    read.__doc__ = f"Read the golden {noun} of an id; its ETag is its version."
-    if entity == "metering_point":
-        _add_search(router)
-    return router
+    return read
 
 
-def _add_search(router: APIRouter) -> None:
-    @router.post(
-        "/search",
-        name="search_metering_point",
-        summary="Find a golden metering point by its MPAN",
-        responses=_REFUSALS | _described("metering_point"),
-        openapi_extra={"security": SECURITY},
-    )
-    async def search(request: Request, search: Search) -> Response:
-        """Find the golden metering point of an MPAN. Content-Location is its address by id."""
-        caller = await _admit(request)
-        golden_id = await golden.find_point(state.of(request).pool, search.mpan)
-        if golden_id is None:
-            raise _missing("metering_point")
-        answer = await _answer(request, "metering_point", _read(caller, golden_id, action="search"))
-        answer.headers["Content-Location"] = f"/v1/metering-points/{golden_id}"
-        return answer
+@router.post(
+    "/v1/metering-points/search",
+    summary="Find a golden metering point by its MPAN",
+    responses=_REFUSALS | _described("metering_point"),
+    openapi_extra={"security": SECURITY},
+)
+async def search_metering_point(request: Request, search: Search) -> Response:
+    """Find the golden metering point of an MPAN. Content-Location is its address by id."""
+    caller = await _admit(request)
+    golden_id = await golden.find_point(state.of(request).pool, search.mpan)
+    if golden_id is None:
+        raise _missing("metering_point")
+    answer = await _answer(request, "metering_point", _read(caller, golden_id, action="search"))
+    answer.headers["Content-Location"] = f"/v1/metering-points/{golden_id}"
+    return answer
 
 
 async def _admit(request: Request) -> Caller:
@@ -102,7 +140,7 @@ def _read(caller: Caller, golden_id: int, *, action: str = "read") -> Read:
 
 
 async def _answer(request: Request, entity: str, read: Read) -> Response:
-    record = await state.of(request).readers[entity].find(read)
+    record = await state.of(request).readers[entity].find(read) if read.golden_id <= _LARGEST else None
     if record is None:
         raise _missing(entity)
     tag = _tag(record, read)
@@ -127,18 +165,3 @@ def _has(known: str | None, tag: str) -> bool:
 def _missing(entity: str) -> Problem:
     noun = entity.replace("_", " ")
     return Problem(HTTPStatus.NOT_FOUND, f"There is no such golden {noun} among those that the key may see.")
-
-
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string"},
-    "example": '"3-masked"',
-}
-
-
-def _described(entity: str) -> dict[int | str, dict[str, Any]]:
-    headers = {"ETag": {"schema": {"type": "string"}, "description": "The version"}}
-    content = {JSON: {"schema": golden.schema(entity)}}
-    return {200: {"description": "The golden record", "headers": headers, "content": content}}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 import structlog
@@ -13,7 +13,7 @@ from mdm.distribution import feed
 
 _log = structlog.get_logger(__name__)
 
-_PAUSE = 0.5  # seconds between attempts to listen again
+_PAUSE = 0.5  # seconds between attempts to listen again, and between looks whether to go on
 
 
 class Listener:
@@ -34,9 +34,7 @@ class Listener:
         """Wake everybody and stop listening."""
         self.drain()
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     def drain(self) -> None:
         """Let nobody wait any longer, since the process is about to end."""
@@ -56,12 +54,12 @@ class Listener:
             self._waiting[view_id].discard(event)
 
     async def _listen_for_ever(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 await self._listen()
             except psycopg.OperationalError as error:
                 _log.warning("api.listener_lost", error=type(error).__qualname__)
-            await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_PAUSE)
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(
@@ -71,8 +69,9 @@ class Listener:
                 await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
             self._wake_all()
             self._on_revoked()
-            async for notice in connection.notifies():
-                self._take(notice)
+            while not self._closing:
+                async for notice in connection.notifies(timeout=_PAUSE):
+                    self._take(notice)
 
     def _take(self, notice: psycopg.Notify) -> None:
         if notice.channel == keys.CHANNEL:

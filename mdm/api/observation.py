@@ -5,6 +5,7 @@ for its text may hold a record's values.
 """
 
 import time
+from functools import cache
 from http import HTTPStatus
 
 import structlog
@@ -53,7 +54,13 @@ class Observation:
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "unmatched")
+    route = getattr(scope.get("route"), "path_format", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    _REQUESTS.labels(method, route, status or HTTPStatus.INTERNAL_SERVER_ERROR.value).inc()
-    _SECONDS.labels(route).observe(seconds)
+    requests, times = _meters(method, route, status or HTTPStatus.INTERNAL_SERVER_ERROR.value)
+    requests.inc()
+    times.observe(seconds)
+
+
+@cache
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return _REQUESTS.labels(method, route, status), _SECONDS.labels(route)

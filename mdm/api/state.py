@@ -17,6 +17,7 @@ class State:
     """One server's means; open before the first request, closed after the last."""
 
     pool: Pool
+    reading_pool: Pool
     keyring: Keyring
     listener: Listener
     readers: dict[str, Reader] = field(default_factory=dict)
@@ -25,23 +26,27 @@ class State:
     async def open(self) -> None:
         """Begin to connect; the first requests wait for it."""
         await self.pool.open()
+        await self.reading_pool.open()
         await self.listener.open()
 
     async def close(self) -> None:
         """Let nobody wait any longer and close every session."""
         await self.listener.close()
         await self.pool.close()
+        await self.reading_pool.close()
 
 
 def make(dsn: str, *, revision: str | None = None) -> State:
     """Return the state of a server of the hub in this database; `revision` is the schema that it needs."""
-    pool = connections.make_pool(dsn)
+    pool = connections.make_pool(dsn, size=8, is_checked=True)
+    reading_pool = connections.make_pool(dsn, size=4, is_checked=False)
     keyring = Keyring(pool)
     return State(
         pool=pool,
+        reading_pool=reading_pool,
         keyring=keyring,
         listener=Listener(dsn, on_revoked=keyring.forget),
-        readers={entity: Reader(pool, entity) for entity in catalogue.load().entities},
+        readers={entity: Reader(reading_pool, entity) for entity in catalogue.load().entities},
         revision=revision,
     )
 
