@@ -22,7 +22,8 @@ from mdm.capture.transactions import Transaction
 from mdm.capture.wire import Wire
 
 _STREAM_KINDS = (Kind.STREAM_START, Kind.STREAM_STOP, Kind.STREAM_COMMIT, Kind.STREAM_ABORT)
-_TURNS = np.isin(np.arange(256), (*_STREAM_KINDS, *messages.TWO_PHASE))
+_TURNS = np.isin(np.arange(256), _STREAM_KINDS)
+_KNOWN = np.isin(np.arange(256), list(Kind))
 
 
 class Assembly:
@@ -52,6 +53,7 @@ class Assembly:
     def feed(self, wire: Wire) -> None:
         """Take in messages as they arrive."""
         start = 0
+        pgoutput.refuse_unknown(wire, _KNOWN)
         for turn in np.flatnonzero(_TURNS[wire.kinds]).tolist():
             self._put(wire.between(start, turn))
             self._turn(wire, turn)

@@ -19,6 +19,7 @@ from mdm.capture.pgoutput import Definitions, Placed
 from mdm.capture.wire import HEADER, Mask, Positions, Wire
 
 _EPOCH = 946_684_800_000_000  # 2000-01-01 UTC, where PostgreSQL's clock begins, in Unix microseconds
+_YEAR_9999 = 253_370_764_800_000_000
 _BEGIN_SIZE = HEADER + 21
 _COMMIT_SIZE = HEADER + 26
 _IN_STREAM_SIZE = HEADER + 5
@@ -138,6 +139,7 @@ def _transactions(placed: Placed, carried: Transaction | None) -> pl.DataFrame:
     _require_size(wire, begins, _BEGIN_SIZE)
     at = wire.starts[begins] + HEADER + 1
     xids, lsns, moments = wire.uint32(at + 16), wire.int64(at), wire.int64(at + 8) + _EPOCH
+    _require(wire, begins, (lsns >= 0) & (moments >= 0) & (moments < _YEAR_9999), "its position or time is none")
     if carried is not None:
         xids, lsns = np.append(carried.xid, xids), np.append(carried.commit_lsn, lsns)
         moments = np.append(carried.committed_at, moments)
@@ -158,10 +160,10 @@ def _ends(wire: Wire, commits: Positions, expected: Positions) -> Positions:
     """Read where each commit record ends; each must be the commit that its transaction's begin announced."""
     _require_size(wire, commits, _COMMIT_SIZE)
     at = wire.starts[commits] + HEADER + 2
-    agree = wire.int64(at) == expected
-    if not agree.all():
-        raise wire.refuse(int(commits[np.argmin(agree)]), "it commits another transaction than the one that is open")
-    return wire.int64(at + 8)
+    lsns, ends = wire.int64(at), wire.int64(at + 8)
+    _require(wire, commits, lsns == expected, "it commits another transaction than the one that is open")
+    _require(wire, commits, ends >= lsns, "it ends before it begins")
+    return ends
 
 
 def _origins(placed: Placed, count: int, carried: Transaction | None) -> pl.Series:
@@ -186,6 +188,10 @@ def _open(known: pl.DataFrame, changes: int) -> Transaction:
 
 
 def _require_size(wire: Wire, indices: Positions, size: int) -> None:
-    wrong = indices[(wire.ends - wire.starts)[indices] != size]
-    if wrong.size:
-        raise wire.refuse(int(wrong[0]), f"it is not {size - HEADER} octets long")
+    sizes = (wire.ends - wire.starts)[indices]
+    _require(wire, indices, sizes == size, f"it is not {size - HEADER} octets long")
+
+
+def _require(wire: Wire, indices: Positions, fulfilled: Mask, problem: str) -> None:
+    if not fulfilled.all():
+        raise wire.refuse(int(indices[np.argmin(fulfilled)]), problem)
