@@ -23,15 +23,35 @@ from mdm.capture.scalar_values import string
 
 _ROOM = 1 << 40
 """More changes than one transaction holds, so that one number orders changes by transaction and ordinal."""
-_LINE = {"position": pl.Int64, "line": pl.String}
+_LINE = {"position": pl.Int64, "line": pl.String, "count": pl.UInt8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Lines in order, each with its line feed; `count` counts them, since a changed key is two in one text."""
+    """Lines in order, each with its line feed; `counts` tells how many each text holds, two for a changed key.
+
+    `transactions` says to which of the batch's transactions each belongs, or ahead of which one it stands.
+    """
 
     texts: pl.Series
-    count: int
+    counts: pl.Series
+    transactions: pl.Series
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return int(self.counts.sum())
+
+    def head(self, limit: int) -> tuple["Lines", int | None]:
+        """Return the first so many lines, and the first transaction of which a line is left out, None if none is."""
+        kept = int((self.counts.cum_sum() <= limit).sum())
+        texts, counts = self.texts.head(kept), self.counts.head(kept)
+        room = limit - int(counts.sum())
+        if kept < self.texts.len() and room:
+            texts = texts.append(pl.Series([self.texts[kept].split("\n", 1)[0] + "\n"]))
+            counts = counts.append(pl.Series([room], dtype=counts.dtype))
+        left_out = int(self.transactions[kept]) if kept < self.texts.len() else None
+        return Lines(texts=texts, counts=counts, transactions=self.transactions.head(texts.len())), left_out
 
     def octets(self) -> memoryview:
         """Return all lines as one block of UTF-8."""
@@ -71,10 +91,10 @@ class Envelope:
         said = [self._message(message, batch, places, last, now) for message in batch.messages]
         parts.append(pl.DataFrame(said, schema=_LINE, orient="row"))
         self._remember(batch, last)
-        count = sum(part.height for part in parts) + sum(int(part["moved"].sum()) for part in parts if part.width > 2)
-        parts = [part.select(*_LINE) for part in parts if part.height]
-        texts = pl.concat(parts) if parts else pl.DataFrame(schema=_LINE)
-        return Lines(texts=(texts.sort("position") if len(parts) > 1 else texts)["line"], count=count)
+        parts = [part for part in parts if part.height]
+        frame = pl.concat(parts) if parts else pl.DataFrame(schema=_LINE)
+        frame = frame.sort("position") if len(parts) > 1 else frame
+        return Lines(texts=frame["line"], counts=frame["count"], transactions=frame["position"] // (2 * _ROOM))
 
     def snapshot_lines(self, changes: TableChanges, *, marks: pl.Series, snapshot: Snapshot, now: int) -> Lines:
         """Return the lines of existing rows; `marks` says of each where it stands in the snapshot."""
@@ -93,7 +113,9 @@ class Envelope:
         after = objects(changes.after, plan.columns, changes.unchanged, snapshot=True)
         line = ['{"before":null,"after":', pl.col("after"), ',"source":', *head, lsn, *middle, lsn, *tail]
         rows = pl.DataFrame({"after": after, "mark": marks})
-        return Lines(texts=rows.select(joined([*line, _ending("r", now)])).to_series(), count=rows.height)
+        texts = rows.select(joined([*line, _ending("r", now)])).to_series()
+        once = pl.repeat(1, texts.len(), dtype=pl.UInt8, eager=True)
+        return Lines(texts=texts, counts=once, transactions=once.cast(pl.Int64))
 
     def _last(self, batch: Batch, places: Mapping[int, int]) -> list[int | None]:
         """Return for each of the batch's transactions, and behind the last, the last commit's LSN as Debezium has it.
@@ -112,8 +134,8 @@ class Envelope:
 
     def _message(
         self, message: LogicalMessage, batch: Batch, places: Mapping[int, int], last: list[int | None], now: int
-    ) -> tuple[int, str]:
-        """Return a logical message's position among the batch's changes and its line."""
+    ) -> tuple[int, str, int]:
+        """Return a logical message's position among the batch's changes, its line and how many lines that is."""
         lsn, moments = int(message.lsn), batch.transactions["committed_at"].dt.timestamp("us")
         if message.tx is None:
             ahead = places[lsn]
@@ -128,12 +150,12 @@ class Envelope:
         source = change_source.text(self._source, place, lsn)
         content = base64.b64encode(message.content).decode()
         body = f'"message":{{"prefix":{string(message.prefix)},"content":"{content}"}}'
-        return position, f'{{"op":"m","ts_ms":{now // 1_000_000},"source":{source},"transaction":null,{body}}}\n'
+        return position, f'{{"op":"m","ts_ms":{now // 1_000_000},"source":{source},"transaction":null,{body}}}\n', 1
 
     def _table(
         self, changes: TableChanges, transactions: pl.DataFrame, last: list[int | None], now: int
     ) -> pl.DataFrame:
-        """Return position and line of each change but a truncate, and whether its key changed where any did."""
+        """Return position and line of each change but a truncate, two lines where the key changed."""
         changes = change_rows.without_truncates(changes)
         if not changes.meta.height:
             return pl.DataFrame(schema=_LINE)
@@ -145,7 +167,8 @@ class Envelope:
         )
         columns = [((2 * pl.col("tx").cast(pl.Int64) + 1) * _ROOM + pl.col("ordinal")).alias("position")]
         columns.append(_line(rows, now).alias("line"))
-        return frame.select(*columns, *([] if rows.moved is None else ["moved"]))
+        count = pl.lit(1, pl.UInt8) if rows.moved is None else pl.col("moved").cast(pl.UInt8) + 1
+        return frame.select(*columns, count=count.cast(pl.UInt8))
 
     def _sources(self, relation: Relation, transactions: pl.DataFrame, last: list[int | None]) -> pl.DataFrame:
         """Return for each transaction the source of its changes to a table, around the change's LSN."""

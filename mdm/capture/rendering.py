@@ -14,7 +14,6 @@ from mdm.capture.types import ColumnType, Shape
 
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 _DATE = "%Y-%m-%d"
-_TIMESTAMP = "%Y-%m-%d %H:%M:%S%.f"
 _UTC = "+00"
 _DECIMAL_WORDS = {"NaN": "NAN", "Infinity": "POSITIVE_INFINITY", "-Infinity": "NEGATIVE_INFINITY"}
 
@@ -98,19 +97,25 @@ def _odd(column: pl.Expr, type_: ColumnType, *, snapshot: bool) -> pl.Expr | Non
     """Tell which values the quick way of their type cannot convert."""
     match type_.shape:
         case Shape.NUMERIC:
-            return column.str.contains("[NI]")
+            return _is_word(column)
         case Shape.FLOAT4 | Shape.FLOAT8:
-            return column.str.contains("[eNI]" if type_.shape == Shape.FLOAT4 else "[NI]")
+            has_exponent = column.str.contains("e", literal=True)
+            return _is_word(column) | has_exponent if type_.shape == Shape.FLOAT4 else _is_word(column)
         case Shape.DATE:
             is_far = column.str.len_bytes() != 10
             missing = column.is_between(pl.lit("1582-10-05"), pl.lit("1582-10-14"))
             return is_far | missing if snapshot else is_far
         case Shape.TIMESTAMP:
-            return ~((column.str.slice(4, 1) == "-") & column.str.contains(r"\d$"))
+            return (column.str.slice(4, 1) != "-") | column.str.ends_with("C")
         case Shape.TIMESTAMP_ZONED:
             return ~((column.str.slice(4, 1) == "-") & column.str.ends_with(_UTC))
         case _:
             return None
+
+
+def _is_word(column: pl.Expr) -> pl.Expr:
+    """Tell NaN, Infinity and -Infinity from numbers; letters sort behind digits."""
+    return (column >= "A") | column.str.starts_with("-I")
 
 
 def _member(raw: pl.Expr, plan: ColumnPlan, seen: _Seen, *, snapshot: bool) -> tuple[str, pl.Expr, str]:
@@ -153,7 +158,7 @@ def _numeric(raw: pl.Expr, type_: ColumnType, seen: _Seen) -> pl.Expr:
         return words
     # Debezium takes a negative scale for one of eleven bits without a sign.
     digits = pl.concat_str([words, pl.lit("." + "0" * (type_.scale & 0x7FF))])
-    return pl.when(raw.str.contains("[NI]")).then(words).otherwise(digits)
+    return pl.when(_is_word(raw)).then(words).otherwise(digits)
 
 
 def _boolean(raw: pl.Expr, _: ColumnType) -> pl.Expr:
@@ -169,13 +174,19 @@ def _date(raw: pl.Expr, _: ColumnType) -> pl.Expr:
 
 
 def _time(raw: pl.Expr, type_: ColumnType) -> pl.Expr:
-    hours, minutes, seconds = (raw.str.slice(start, 2).cast(pl.Int64) for start in (0, 3, 6))
-    micros = raw.str.slice(9).str.pad_end(6, "0").cast(pl.Int64)
-    return _counted((hours * 3600 + minutes * 60 + seconds) * 1_000_000 + micros, type_)
+    return _counted(_micros_of_day(raw, 0), type_)
 
 
 def _timestamp(raw: pl.Expr, type_: ColumnType) -> pl.Expr:
-    return _counted(raw.str.to_datetime(_TIMESTAMP, time_unit="us", strict=False).cast(pl.Int64), type_)
+    # In parts, which takes half the time of reading it whole.
+    days = raw.str.slice(0, 10).str.to_date(_DATE, strict=False).cast(pl.Int64)
+    return _counted(days * 86_400_000_000 + _micros_of_day(raw, 11), type_)
+
+
+def _micros_of_day(raw: pl.Expr, start: int) -> pl.Expr:
+    hours, minutes, seconds = (raw.str.slice(start + at, 2).cast(pl.Int64, strict=False) for at in (0, 3, 6))
+    micros = raw.str.slice(start + 9).str.pad_end(6, "0").cast(pl.Int64, strict=False)
+    return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + micros
 
 
 def _counted(micros: pl.Expr, type_: ColumnType) -> pl.Expr:

@@ -1,0 +1,108 @@
+"""mdm capture: changes from a source, into the hub or printed as JSON lines."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdm.errors import MdmError
+
+if TYPE_CHECKING:
+    from mdm.capture.printing import Printing
+
+app = typer.Typer()
+
+
+class NotAsked(MdmError):
+    """The command was not told what to do."""
+
+
+@app.command()
+def capture(
+    as_lines: Annotated[
+        bool, typer.Option("--print", help="Print changes as JSON lines in Debezium's envelope.")
+    ] = False,
+    dsn: Annotated[
+        str | None, typer.Option(help="The database whose changes are printed.", envvar="MDM_SOURCE_DSN")
+    ] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(help="Its tables, with commas between: public.a,public.b; quoted as in SQL if need be."),
+    ] = None,
+    slot: Annotated[
+        str | None, typer.Option(help="A replication slot to go on from; made if missing, and kept.")
+    ] = None,
+    publication: Annotated[str | None, typer.Option(help="A publication to read; made if missing, and kept.")] = None,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Print the rows that exist first, as op r.")] = False,
+    limit: Annotated[int | None, typer.Option(min=0, help="End after so many lines.")] = None,
+    until_current: Annotated[
+        bool,
+        typer.Option("--until-current", help="End when all that was committed before the stream began is printed."),
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="The source's logical name in each line (Debezium's topic prefix).")
+    ] = "mdm",
+) -> None:
+    """Capture changes from a source into the hub, or print them as JSON lines.
+
+    With --print, from any database: each change is a line as Debezium's PostgreSQL connector gives it, with schemas off
+    and decimals and intervals as strings. A slot and publication that are not named are temporary.
+
+    Example: mdm capture --print --dsn postgresql://me@db.example/shop --tables public.orders --snapshot
+    """
+    if not as_lines:
+        raise NotAsked("Add --print, with --dsn and --tables, to print changes as JSON lines.")
+    if dsn is None:
+        raise NotAsked("Say which database: --dsn postgresql://user@host/database, or MDM_SOURCE_DSN.")
+    from mdm.capture.printing import Printing
+
+    print_changes(
+        Printing(
+            dsn=dsn,
+            tables=tables,
+            slot=slot,
+            publication=publication,
+            name=name,
+            snapshot=snapshot,
+            limit=limit,
+            until_current=until_current,
+        )
+    )
+
+
+def print_changes(asked: "Printing") -> None:
+    """Print to standard output until an end that was asked for, a signal, or until nobody reads any more."""
+    from mdm.capture import printing
+
+    stop, streaming = threading.Event(), threading.Event()
+    try:
+        with _ended_by_signals(stop, streaming):
+            printing.run(asked, sys.stdout.fileno(), stop=stop, note=_note, began=streaming.set)
+    except KeyboardInterrupt:
+        return
+
+
+def _note(words: str) -> None:
+    typer.echo(words, err=True)
+
+
+@contextmanager
+def _ended_by_signals(stop: threading.Event, streaming: threading.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the stream after what has been decoded, or at once before it and the second time."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set() or not streaming.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
