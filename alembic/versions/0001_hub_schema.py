@@ -620,9 +620,68 @@ def upgrade() -> None:
         comment="Where each view stands: its last sequence number, and the count and digest of its rows as of it (law 10). Moves only forward, in the transaction that changes the golden records (law 1).",
         postgresql_with={"fillfactor": "50"},
     )
+    op.create_table(
+        "access_log",
+        sa.Column("access_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("key_id", sa.Integer(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("entity", sa.Text(), nullable=True),
+        sa.Column("golden_id", sa.BigInteger(), nullable=True),
+        sa.Column("view_id", sa.Integer(), nullable=True),
+        sa.Column("first_seq", sa.BigInteger(), nullable=True),
+        sa.Column("last_seq", sa.BigInteger(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.CheckConstraint("action in ('read', 'search', 'snapshot', 'changes')", name=op.f("access_log_action_ck")),
+        sa.PrimaryKeyConstraint("access_id", name=op.f("access_log_pk")),
+        schema="hub",
+        comment="Every read of identifying values: who, when, of which golden record or of which part of which view. Recorded before the values are given, without the values (law 11).",
+    )
+    op.create_index(
+        "access_log_golden_id_ix",
+        "access_log",
+        ["golden_id", "at"],
+        unique=False,
+        schema="hub",
+        postgresql_where=sa.text("golden_id is not null"),
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("key_id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column(
+            "prefix", sa.Text(), nullable=False, comment="The part of the key that may be shown; salts the hash."
+        ),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False, comment="What its holder may use the values for."),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("role", sa.Text(), nullable=True, comment="With a recipient: the role in which it receives views."),
+        sa.Column(
+            "recipient",
+            sa.Text(),
+            nullable=True,
+            comment="MPID of the organisation to whose views and points the key is confined.",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(role is null) = (recipient is null)", name=op.f("api_key_recipient_ck")),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("api_key_pk")),
+        sa.UniqueConstraint("prefix", name=op.f("api_key_prefix_uq")),
+        schema="hub",
+        comment="Keys of the API: scopes, and the one organisation that a service's key is confined to (law 11).",
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("api_key", schema="hub")
+    op.drop_index(
+        "access_log_golden_id_ix",
+        table_name="access_log",
+        schema="hub",
+        postgresql_where=sa.text("golden_id is not null"),
+    )
+    op.drop_table("access_log", schema="hub")
     op.drop_table("view_head", schema="hub")
     op.drop_index("view_row_point_id_ix", table_name="view_row", schema="hub")
     op.drop_table("view_row", schema="hub")
