@@ -170,6 +170,13 @@ def socket_folder(folder: Path, account: Account) -> Path:
     return substitute
 
 
+def remove_substitute(sockets: Path, folder: Path) -> None:
+    """Remove the folder that socket_folder() made outside the cluster."""
+    if sockets != folder:
+        with suppress(OSError):
+            sockets.rmdir()
+
+
 def find_postmaster(folder: Path) -> Postmaster | None:
     """Return the server that runs on folder, or None: none ran, or a dead one left its lock file behind."""
     lines = _lock_file(folder)

@@ -165,12 +165,14 @@ def stop(folder: Path, *, binaries: Path | None = None) -> bool:
         return False
     with _lock(folder):
         account = accounts.of_folder(folder)
-        if cluster.find_postmaster(folder) is None:
+        running = cluster.find_postmaster(folder)
+        if running is None:
             return False
         for mode in ("fast", "immediate"):
             arguments = ("stop", "--wait", "--timeout=60", f"--mode={mode}", f"--pgdata={folder}")
             accounts.run((binaries or _wheel_binaries()) / "pg_ctl", *arguments, account=account)
             if cluster.find_postmaster(folder) is None:
+                cluster.remove_substitute(running.socket_folder, folder)
                 return True
     raise EmbeddedError(f"PostgreSQL on {folder} does not stop. End its process by hand, then go on.")
 

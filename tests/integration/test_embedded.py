@@ -143,6 +143,7 @@ def test_a_path_too_long_for_a_socket_is_served_from_elsewhere(tmp_path: Path) -
     with embedded.start(folder) as server:
         assert server.socket_folder != server.folder
         assert setting(server, "port") == str(server.port)
+    assert not server.socket_folder.exists()
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
