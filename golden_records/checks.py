@@ -2,6 +2,7 @@
 
 import psycopg
 
+from golden_records import staging
 from rules import registry
 from rules.model import Scope
 
@@ -27,8 +28,8 @@ where v.violated
 _RECORDS = """
 select r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
 from (select s.*, {columns} from stage_record s where op = 'u' and item_group = '{item_group}') r
-cross join lateral (values {rules}) v (rule, severity, violated)
-where v.violated
+cross join lateral (values {rules}) v (rule, severity, items, violated)
+where v.violated and r.item_values ?& v.items
 """
 
 _AT_POINT = """
@@ -65,7 +66,7 @@ def check_records(connection: psycopg.Connection) -> int:
     """Put the rules that read one record alone to the staged records; return how many violations there are."""
     found = connection.execute(f"{_INSERT} {_POINT_KEYS.format(rules=_values(Scope.POINT_KEY))}").rowcount
     for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment")):
-        query = _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_values(scope))
+        query = _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
         found += connection.execute(f"{_INSERT} {query}").rowcount
     return found
 
@@ -75,12 +76,21 @@ def check_at_points(connection: psycopg.Connection) -> int:
     found = 0
     for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset")):
         query = _AT_POINT.format(columns=_columns(scope), item_group=item_group, rules=_values(scope))
-        found += connection.execute(f"{_INSERT} {query}").rowcount
+        with staging.frames_only(connection):
+            found += connection.execute(f"{_INSERT} {query}").rowcount
     return found
 
 
 def _values(scope: Scope) -> str:
     return ", ".join(f"({rule.code}, '{rule.severity}', {rule.violated})" for rule in registry.list_of_scope(scope))
+
+
+def _carried(scope: Scope) -> str:
+    """Name the items too: a copy that does not carry an item cannot be wrong about it."""
+    return ", ".join(
+        f"({rule.code}, '{rule.severity}', array[{', '.join(repr(item) for item in rule.items)}], {rule.violated})"
+        for rule in registry.list_of_scope(scope)
+    )
 
 
 def _columns(scope: Scope) -> str:

@@ -22,31 +22,38 @@ with renewed as (
 )
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
-from renewed n
-where q.closed_at is null and q.source_id = n.source_id and q.source_key = n.source_key
-  and q.item_group = n.item_group
+from (select o.quarantine_id, n.op from renewed n cross join lateral (
+          select quarantine_id from golden.quarantine o
+          where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
+            and o.item_group = n.item_group offset 0) o) n
+where q.quarantine_id = n.quarantine_id
 """
 
 # A rejected change has no record, so what renews it is any later change of the same row.
 _CLOSE_REJECTS = """
-with renewed as (
-    select j.source_key, (array_agg(j.op order by j.change_id desc))[1] as op
-    from golden.quarantine q
-    join golden.journal j on j.change_id between %(first)s and %(last)s and j.source_key = q.source_key
-    where q.closed_at is null and q.source_id = %(source)s and q.item_group = ''
-    group by 1
-)
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
-from renewed n
-where q.closed_at is null and q.source_id = %(source)s and q.source_key = n.source_key and q.item_group = ''
+from (
+    select o.quarantine_id, (array_agg(j.op order by j.change_id desc))[1] as op
+    from golden.journal j
+    cross join lateral (
+        select quarantine_id from golden.quarantine o
+        where o.closed_at is null and o.source_id = %(source)s and o.source_key = j.source_key and o.item_group = ''
+        offset 0) o
+    where j.change_id between %(first)s and %(last)s and j.source_id = %(source)s
+    group by 1
+) n
+where q.quarantine_id = n.quarantine_id
 """
 
 _CLOSE_VIOLATIONS = """
 update golden.violation v set closed_at = clock_timestamp()
 from (select distinct source_id, source_key, item_group from stage_record) n
-where v.closed_at is null and v.source_id = n.source_id and v.source_key = n.source_key
-  and v.item_group = n.item_group
+cross join lateral (
+    select violation_id from golden.violation o
+    where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
+      and o.item_group = n.item_group offset 0) o
+where v.violation_id = o.violation_id
 """
 
 _STAGE_HEALED = """

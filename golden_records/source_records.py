@@ -177,18 +177,21 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
 _FROM_STORE = """
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
                            effective_from, effective_to, item_values, change_id, point_id)
-select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key,
-       row_number() over (order by r.golden_id), 0, 'u', r.effective_from, r.effective_to, r.item_values, r.change_id,
+select distinct on (r.source_id, r.source_key, r.item_group)
+       r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key, r.change_id, 0, 'u',
+       r.effective_from, r.effective_to, r.item_values, r.change_id,
        case when g.entity in ('meter', 'appointment') then (r.item_values ->> 'metering_point_id')::bigint end
-from golden.golden_record g join golden.source_record r using (golden_id)
+from golden.golden_record g
+join golden.source_record own on own.golden_id = g.golden_id and own.source_id = %(source)s
+join golden.source_record r on r.golden_id = g.golden_id and r.item_group = own.item_group
 where g.golden_id = any (%(golden_ids)s)
 """
 
 
-def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
-    """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
-    connection.execute("insert into stage_fetched select unnest(%s::bigint[]), 'all'", [golden_ids])
-    connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
+def stage_stored(connection: psycopg.Connection, golden_ids: list[int], *, source_id: int) -> None:
+    """Stage what all sources say of the groups that this source speaks of, as transaction 0, to master them anew."""
+    connection.execute(_FROM_STORE, {"golden_ids": golden_ids, "source": source_id})
+    connection.execute("insert into stage_fetched select distinct golden_id, item_group from stage_version")
 
 
 def drop_quarantined(connection: psycopg.Connection) -> None:

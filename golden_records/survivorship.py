@@ -92,7 +92,6 @@ insert into stage_existing
 select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
        r.change_id, r.ctid
 from (select * from missing order by golden_id, item_group) m join golden.source_record r using (golden_id, item_group)
-where not exists (select from stage_fetched f where f.golden_id = m.golden_id and f.item_group = 'all')
 """
 
 _IS_APPOINTED = """

@@ -53,7 +53,7 @@ def tune(connection: psycopg.Connection) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
     connection.execute(
         "set random_page_cost = 1.1; set effective_cache_size = '8GB'; set work_mem = '64MB'; set jit = off;"
-        "set enable_mergejoin = off;"
+        "set enable_mergejoin = off; set enable_seqscan = off;"
         "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
     )
 
@@ -150,7 +150,7 @@ def assemble(connection: psycopg.Connection, *, source_id: int, after: int, limi
     found = _list_loaded(connection, source_id, _PASSES[stage_pass], (golden_id, limit))
     if not found:
         return (stage_pass + 1) << _PASS_BITS if stage_pass + 1 < len(_PASSES) else None
-    _assemble(connection, found, now)
+    _assemble(connection, source_id, found, now)
     return (stage_pass << _PASS_BITS) | found[-1]
 
 
@@ -169,12 +169,12 @@ def _list_loaded(
     return [row[0] for row in rows]
 
 
-def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
+def _assemble(connection: psycopg.Connection, source_id: int, golden_ids: list[int], now: datetime) -> None:
     staging.begin(connection)
     block = journal.next_block(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
     identity.lock_ids(connection, golden_ids)
-    source_records.stage_stored(connection, golden_ids)
+    source_records.stage_stored(connection, golden_ids, source_id=source_id)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     if _master(connection, source_id=journal.HUB):
         source_records.drop_quarantined(connection)
