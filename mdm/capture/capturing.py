@@ -7,6 +7,7 @@ from psycopg import conninfo
 
 from golden_records import rows
 from mdm import db
+from mdm.capture import chunks
 from mdm.capture.crashes import Passing, pass_by
 from mdm.capture.mapping import Mapper
 from mdm.capture.refusals import Request
@@ -22,7 +23,7 @@ class Captured:
     """A source that is captured into a hub.
 
     `hub_id` tells this hub's own sessions at the source from another hub's. `batch_rows` is the most that mastering
-    takes at once, `linger` the seconds that a batch waits to be filled.
+    takes at once, `linger` the seconds that a batch waits to be filled, `chunk_rows` what is read at once in a load.
     """
 
     source: Source
@@ -34,6 +35,7 @@ class Captured:
     batch_rows: int = 20_000
     linger: float = 0.05
     readers: int = 2
+    chunk_rows: int = chunks.ROWS
     at: Passing = pass_by
 
     @property

@@ -92,7 +92,13 @@ class Loading:
             with db.transaction(self.hub):
                 checkpoint.fence(self.hub, source_id, self.worker)
                 start_lsn = Lsn(start + self.mapper.offset)
-                loads.begin(self.hub, source_id, load.relation, start_lsn=start_lsn, chunks=chunks.plan(table))
+                loads.begin(
+                    self.hub,
+                    source_id,
+                    load.relation,
+                    start_lsn=start_lsn,
+                    chunks=chunks.plan(table, rows=self.captured.chunk_rows),
+                )
         self._load = next(one for one in loads.list_loads(self.hub, source_id) if one.relation == load.relation)
         self._open = [
             Job(table=table, chunk=chunk) for chunk in loads.list_open_chunks(self.hub, source_id, load.relation)

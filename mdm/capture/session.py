@@ -171,9 +171,9 @@ class Session:
     def _reached(self, prepared: Prepared) -> Position:
         """Return where the hub stands behind a batch; neither of the two positions ever moves back."""
         offset, transactions = self.state.offset, prepared.batch.transactions
-        commits = [] if transactions.is_empty() else [transactions["commit_lsn"].item(-1) + offset]
         end_lsn = max(self.position.end_lsn, prepared.batch.end_lsn + offset)
-        return Position(commit_lsn=Lsn(max(self.position.commit_lsn, *commits)), end_lsn=Lsn(end_lsn))
+        commit_lsn = 0 if transactions.is_empty() else transactions["commit_lsn"].item(-1) + offset
+        return Position(commit_lsn=Lsn(max(self.position.commit_lsn, commit_lsn)), end_lsn=Lsn(end_lsn))
 
     def _steps(self, prepared: Prepared, loading: Loading) -> list[Step]:
         """Return what is to be mastered, in order: the batch's changes, cut at the marks of the load at hand."""

@@ -122,7 +122,7 @@ def _plan(
         checkpoint.note_assembled(hub, captured.source_id, 0)
         loads.expect(hub, captured.source_id, [table.name for table in tables], replaces=False)
         for table in tables:
-            planned = chunks.plan(table)
+            planned = chunks.plan(table, rows=captured.chunk_rows)
             loads.begin(hub, captured.source_id, table.name, start_lsn=position.commit_lsn, chunks=planned)
     era = Lsn(position.end_lsn - new.consistent_point)
     return Exported(

@@ -55,6 +55,10 @@ def run(captured: Captured, stop: threading.Event, *, on_lock: Callable[[], None
             stop.wait(pause)
         except (MdmError, psycopg.Error) as error:
             raise _failed(captured, error) from error
+        except Exception as error:
+            _note(captured, error, needs_person=False)
+            _log.exception("capture.crashed", source=captured.name)
+            raise
 
 
 def _run_once(captured: Captured, stop: threading.Event, on_lock: Callable[[], None]) -> None:
@@ -105,4 +109,4 @@ def _said(error: Exception) -> str:
         state = error.diag.sqlstate
         place = f" in {error.diag.table_name}" if error.diag.table_name else ""
         return f"PostgreSQL: {type(error).__name__}{place} (SQLSTATE {state or 'none: the connection was lost'})"
-    return str(error)
+    return str(error) if isinstance(error, MdmError) else f"unexpected {type(error).__name__}, see the log"
