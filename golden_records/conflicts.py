@@ -5,7 +5,7 @@ Values are compared without regard to case and spaces. A conflict closes when th
 
 import psycopg
 
-from golden_records import journal, staging
+from golden_records import journal, rows, staging
 
 _COMPARE = """
 insert into stage_conflict
@@ -15,7 +15,7 @@ from (select distinct on (golden_id, item) * from stage_item where not is_aside
       order by golden_id, item, tx desc) w
 join golden.catalogue_item i on i.item_group = w.item_group and i.item = w.item
 join stage_candidate c on c.golden_id = w.golden_id and c.item_group = w.item_group and c.tx = w.tx
-    and c.source_id <> {winner}
+    and c.place > 1 and c.source_id <> {winner}
 join stage_tx t on t.tx = w.tx
 where not i.is_dated and nullif(w.value, 'null') is not null and nullif(c.item_values -> w.item, 'null') is not null
   and upper(replace(c.item_values ->> w.item, ' ', '')) <> upper(replace(w.value #>> '{}', ' ', ''))
@@ -42,7 +42,12 @@ set change_id = excluded.change_id, value = excluded.value, owner_source_id = ex
 
 def settle(connection: psycopg.Connection) -> None:
     """Open, renew and close the conflicts of what the staged events touched."""
-    with staging.frames_only(connection):
-        connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))
+    if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
+        _compare(connection)
     connection.execute(_CLOSE)
     connection.execute(_OPEN)
+
+
+def _compare(connection: psycopg.Connection) -> None:
+    with staging.frames_only(connection):
+        connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, staging
+from golden_records import catalogue, rows, staging
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -107,14 +107,26 @@ case when k.participant is not null and exists (
 
 _ITEMS = """
 insert into stage_item (golden_id, entity, item_group, tx, item, value, change_id, is_aside)
-select distinct on (e.golden_id, e.tx, i.item)
-       e.golden_id, e.entity, e.item_group, e.tx, i.item, c.item_values -> i.item, c.change_id, e.is_aside
+select e.golden_id, e.entity, e.item_group, e.tx, i.item, nullif(c.item_values -> i.item, 'null'), c.change_id,
+       e.is_aside
 from stage_event e
-join golden.catalogue_item i using (item_group)
 left join stage_candidate c
-    on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and (c.place = 1 or not i.is_atomic)
+    on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
+join golden.catalogue_item i on i.item_group = e.item_group
 where e.item_group = any (%(groups)s)
-order by e.golden_id, e.tx, i.item, coalesce(c.item_values -> i.item, 'null') = 'null', c.place
+"""
+
+# Where the first is silent about an item, the next in rank that is not speaks.
+_FALL_BACK = """
+with spoken as (
+    select distinct on (i.golden_id, i.tx, i.item) i.ctid as at, c.item_values -> i.item as value, c.change_id
+    from stage_item i
+    join golden.catalogue_item k on k.item_group = i.item_group and k.item = i.item and not k.is_atomic
+    join stage_candidate c on c.golden_id = i.golden_id and c.item_group = i.item_group and c.tx = i.tx and c.place > 1
+    where i.value is null and i.item_group = any (%(groups)s) and nullif(c.item_values -> i.item, 'null') is not null
+    order by i.golden_id, i.tx, i.item, c.place
+)
+update stage_item i set value = s.value, change_id = s.change_id from spoken s where i.ctid = s.at
 """
 
 
@@ -145,3 +157,5 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     with staging.frames_only(connection):
         connection.execute(_CANDIDATES.format(place=place), parameters)
         connection.execute(_ITEMS, parameters)
+        if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
+            connection.execute(_FALL_BACK, parameters)
