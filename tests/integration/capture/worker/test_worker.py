@@ -38,7 +38,7 @@ def writing(rig: Rig, points: int) -> Iterator[list[int]]:
     def write() -> None:
         mpans = mpan_list(0, points)
         with db.connect(rig.captured.source_dsn) as source:
-            while not stop.is_set():
+            while not stop.wait(0.005):
                 number = count[0]
                 mpan, other = mpans[number * 7 % points], mpans[number * 11 % points]
                 with source.transaction():
