@@ -81,11 +81,16 @@ class Source:
         """Return the batches up to a message that this sends as the last."""
         self.execute("select pg_logical_emit_message(false, 'end of test', '')")
         with self.stream(limits=limits, options=options) as opened:
-            return list(until_end(opened))
+            return until_end(opened)
 
 
-def until_end(opened: ChangeStream) -> Iterator[Batch]:
+def until_end(opened: ChangeStream) -> list[Batch]:
     """Take batches up to the one with the message that ends a test."""
+    return list(up_to_end(opened))
+
+
+def up_to_end(opened: ChangeStream) -> Iterator[Batch]:
+    """Take batches, one by one, up to the one with the message that ends a test."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         batch = opened.next_batch(timeout=1)
