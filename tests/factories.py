@@ -116,7 +116,9 @@ def address(
 
 def batch(source_id: int, *transactions: Transaction) -> MappedBatch:
     """Return the batch of these transactions."""
-    changes, records, rejects = [], [], []
+    changes: list[tuple[Any, ...]] = []
+    records: list[dict[str, Any]] = []
+    rejects: list[tuple[int, str]] = []
     number = 0
     for tx, transaction in enumerate(transactions):
         for ordinal, change in enumerate(transaction.changes, start=1):
