@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from mdm.demo import mpans, wrong_rows
-from mdm.demo.happenings import Scene, everywhere, switching
+from mdm.demo.happenings import Scene, everywhere, switching, switching_day
 from mdm.demo.ledger import Fault
 from mdm.demo.market import Source
 from mdm.demo.reference import Role
@@ -197,10 +197,8 @@ def _with_neighbour(planted: Planted, other: Point) -> Planted:
 def _erroneous_transfer(scene: Scene) -> Planted | None:
     """Switch the supplier of the wrong point, then undo it: the period and the appointment are as before."""
     point = scene.point
-    if not point.is_settled or point.linked_mpan or point.supplied_from is None or point.appointed_from is None:
-        return None
-    day = scene.recent_day(point.supplied_from, point.appointed_from, without=point.appointment_days)
-    if day is None:
+    day = switching_day(scene)
+    if day is None or point.linked_mpan:
         return None
     transfer = switching(scene, [point.mpan], supplier=scene.other_than(point.supplier, Role.SUPPLIER), day=day)
     undo = everywhere(scene, (Action.UNDO_SWITCH, point.parameters() | {"day": day}))

@@ -70,13 +70,21 @@ Happening = Callable[[Scene], list[Transaction] | None]
 def switch_supplier(scene: Scene) -> list[Transaction] | None:
     """Let another supplier take the point; it keeps the metering service, under a contract of its own."""
     point = scene.point
-    if not point.is_settled or point.supplied_from is None or point.appointed_from is None:
-        return None
-    day = scene.recent_day(point.supplied_from, point.appointed_from, without=point.appointment_days)
+    day = switching_day(scene)
     if day is None:
         return None
     switched = point.at_address if point.link_kind == "SECONDARY" else [point.mpan]
     return switching(scene, switched, supplier=scene.other_than(point.supplier, Role.SUPPLIER), day=day)
+
+
+def switching_day(scene: Scene) -> date | None:
+    """Choose the day of a switch; none while the supplier has asked for anything ahead of today, lapsed or not."""
+    point = scene.point
+    if not point.is_settled or point.supplied_from is None or point.appointed_from is None:
+        return None
+    if max(point.appointment_days) > scene.today:
+        return None
+    return scene.recent_day(point.supplied_from, point.appointed_from, without=point.appointment_days)
 
 
 def switching(scene: Scene, mpans: list[str], *, supplier: str, day: date) -> list[Transaction]:
@@ -192,7 +200,7 @@ def correct_address(scene: Scene) -> list[Transaction] | None:
 
 def connect(scene: Scene) -> list[Transaction] | None:
     """Connect a new point, with all that every system holds of it."""
-    return list(scene.newcomers.take(scene.today).transactions)
+    return list(scene.newcomers.connect(scene.today).transactions)
 
 
 def disconnect(scene: Scene) -> list[Transaction] | None:

@@ -43,7 +43,8 @@ def publish(dsns: Dsns, *, publication: str = PUBLICATION) -> None:
     """Publish every table of every source to the hub; a publication that is there stays as it is."""
     for source in Source:
         with db.connect(dsns[source]) as connection:
-            if not connection.execute("select from pg_publication where pubname = %s", [publication]).fetchone():
+            query = "select pubname from pg_publication where pubname = %s"
+            if connection.execute(query, [publication]).fetchone() is None:
                 connection.execute(
                     sql.SQL("create publication {} for tables in schema public").format(sql.Identifier(publication))
                 )
@@ -61,8 +62,8 @@ def _count(dsn: str) -> int:
 
 
 def _has_tables(connection: db.Connection) -> bool:
-    found = connection.execute("select from pg_tables where schemaname = 'public' limit 1").fetchone()
-    return found is not None
+    query = "select tablename from pg_tables where schemaname = 'public' limit 1"
+    return connection.execute(query).fetchone() is not None
 
 
 def _schema(source: Source) -> bytes:

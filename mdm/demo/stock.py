@@ -63,8 +63,15 @@ class Newcomers:
     distributor: str
     draws: Draws
     next_index: int
+    connected: list[str] = field(default_factory=list)  # by connect(), not yet taken note of
     _ready: deque[Newcomer] = field(default_factory=deque)
     _made_for: date | None = None
+
+    def connect(self, today: date) -> Newcomer:
+        """Take the next one and note it as connected."""
+        newcomer = self.take(today)
+        self.connected.append(newcomer.mpan)
+        return newcomer
 
     def take(self, today: date) -> Newcomer:
         """Return the next one, connected and appointed from today on."""

@@ -127,7 +127,6 @@ class Workload:
         self._weights = [len(registration.mpans) for registration in self._registrations]
         self._planter = Planter()
         self._spoiled: set[str] = set()
-        self._connected: list[tuple[_Registration, str]] = []
         self._points: dict[str, Point] = {}
         self._number = 0
         self._happenings: Counter[str] = Counter()
@@ -153,23 +152,31 @@ class Workload:
         """Go on until the plan's changes are done or stop is set."""
         self._started = time.monotonic()
         while not stop.is_set() and self._remaining > 0:
-            batch = list(self._next_batch())
-            for source, rows in self._writer.write([planned.transactions for planned in batch]).items():
-                self._changes[source] += rows
-            self._transactions += sum(len(planned.transactions) for planned in batch)
-            self._happenings.update(planned.kind for planned in batch)
+            self.advance(max(1, math.ceil(min(self._plan.batch, self._remaining / _ROWS_A_HAPPENING))))
             if self._plan.rate:
                 due = self._started + self._changes.total() / self._plan.rate
                 stop.wait(max(0.0, due - time.monotonic()))
         return self.summary()
 
+    def advance(self, most: int) -> int:
+        """Draw at least one and at most so many happenings, and write them; return how many were drawn."""
+        first = self._number
+        batch = list(self._next_batch(most))
+        for source, rows in self._writer.write([planned.transactions for planned in batch]).items():
+            self._changes[source] += rows
+        self._transactions += sum(len(planned.transactions) for planned in batch)
+        self._happenings.update(planned.kind for planned in batch)
+        return self._number - first
+
     @property
     def _remaining(self) -> float:
         return math.inf if self._plan.changes is None else self._plan.changes - self._changes.total()
 
-    def _next_batch(self) -> Iterator[_Planned]:
+    def _next_batch(self, most: int) -> Iterator[_Planned]:
         """Plan happenings until one falls on a point that an earlier one of the batch touches."""
-        draws = [self._draw(number) for number in range(self._number, self._number + self._batch_size())]
+        self._admit_connected()
+        last = min(self._number + most, (self._number // _ADMISSION + 1) * _ADMISSION)
+        draws = [self._draw(number) for number in range(self._number, last)]
         self._read(draws)
         today = self._plan.today()
         touched: set[str] = set()
@@ -186,14 +193,12 @@ class Workload:
             if is_transfer:
                 return
 
-    def _batch_size(self) -> int:
-        """Stay within the plan's batch, what remains to be changed, and the next admission of new points."""
+    def _admit_connected(self) -> None:
+        """Let points that were connected meanwhile take part, at numbers that do not depend on the batches."""
         if self._number % _ADMISSION == 0:
-            for registration, mpan in self._connected:
-                registration.mpans.append(mpan)
-            self._connected.clear()
-        fitting = min(self._remaining / _ROWS_A_HAPPENING, self._plan.batch, _ADMISSION - self._number % _ADMISSION)
-        return max(1, math.ceil(fitting))
+            for registration in self._registrations:
+                registration.mpans.extend(registration.newcomers.connected)
+                registration.newcomers.connected.clear()
 
     def _draw(self, number: int) -> _Draw:
         rng = Random(f"{self._plan.seed}:{number}")

@@ -103,7 +103,9 @@ _CONDITIONS: dict[str, Callable[[Scene], bool]] = {
     "metered": _is_metered,
     "metered and energised": lambda scene: _is_metered(scene) and scene.point.energisation_status == "E",
     "began before today": _began_before_today,
-    "disconnected": lambda scene: scene.point.mpan_status == "X",
+    "disconnected before today": lambda scene: (
+        scene.point.mpan_status == "X" and (scene.point.energised_from or scene.today) < scene.today
+    ),
     "has street": lambda scene: scene.point.is_live and scene.point.line_4 is not None,
     "at MSS": _at_mss,
     "SMETS meter at MSS": lambda scene: _at_mss(scene) and scene.point.esme_id is not None,

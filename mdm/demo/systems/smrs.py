@@ -24,14 +24,15 @@ def _history(table: str, since: str = "created", where: pl.Expr = EVERY, **value
     return project(table, where, mpan="mpan", effective_from=since, **value)
 
 
-def _appointment(where: pl.Expr, **columns: str | pl.Expr) -> Projection:
+def _appointment(since: str, where: pl.Expr = EVERY, **columns: str | pl.Expr) -> Projection:
     return project(
         "appointment",
         where & ~pl.col("is_subsidiary"),
         mpan="mpan",
         service_role="role",
         service_mpid="service",
-        requested_at=pl.format("{} 09:00 Europe/London", pl.col("appointed_from") - 14 * DAY),
+        effective_from=since,
+        requested_at=pl.format("{} 09:00 Europe/London", pl.col(since) - 14 * DAY),
         **columns,
     )
 
@@ -109,8 +110,8 @@ _PROJECTIONS = (
         segments="market_segment",
     ),
     _appointment(
+        "first_appointed",
         SWITCHED,
-        effective_from="first_appointed",
         effective_to=pl.col("switched") - DAY,
         supplier_mpid="former_supplier",
         contract_reference="former_reference",
@@ -118,8 +119,7 @@ _PROJECTIONS = (
         scenario=pl.lit("ALG"),
     ),
     _appointment(
-        EVERY,
-        effective_from="appointed_from",
+        "appointed_from",
         effective_to="gone",
         supplier_mpid="supplier",
         contract_reference="reference",
