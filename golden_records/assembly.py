@@ -54,7 +54,7 @@ select golden_id from leaving where golden_id not in (select golden_id from kept
 
 _VERSIONS = """
 insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
-                                   recorded_at, changed, lineage)
+                                   recorded_at, changed, lineage, candidates, policy_id)
 select d.golden_id,
        coalesce(g.version, (select max(version) from golden.golden_version v where v.golden_id = d.golden_id), 0)
            + row_number() over (partition by d.golden_id order by d.tx),
@@ -63,7 +63,7 @@ select d.golden_id,
             when g.golden_id is null and row_number() over (partition by d.golden_id order by d.tx) = 1 then 'c'
             else 'u' end,
        %(source)s, coalesce(v.change_id, d.change_id), t.commit_lsn, t.committed_at, clock_timestamp(),
-       d.changed, d.lineage
+       d.changed, d.lineage, c.candidates, (select max(policy_id) from golden.policy)
 from (
     select golden_id, entity, tx, max(change_id) as change_id, jsonb_object_agg(item, value) as changed,
            coalesce(jsonb_object_agg(item, change_id) filter (where value is not null), '{}') as lineage,
@@ -76,6 +76,10 @@ left join (select golden_id, tx, max(change_id) as change_id
            from (select golden_id, tx, change_id from stage_version
                  union all select prior_golden_id, tx, change_id from stage_version) touched group by 1, 2) v
     on v.golden_id = d.golden_id and v.tx = d.tx
+left join (select golden_id, tx, jsonb_object_agg(item_group, change_ids) as candidates
+           from (select golden_id, tx, item_group, jsonb_agg(change_id order by place) as change_ids
+                 from stage_candidate group by 1, 2, 3 having count(*) > 1) several group by 1, 2) c
+    on c.golden_id = d.golden_id and c.tx = d.tx
 order by d.golden_id, d.tx
 """
 

@@ -5,7 +5,8 @@ from datetime import datetime
 import psycopg
 
 from golden_records.journal import HUB, change_id
-from golden_records.survivorship import UNDATED
+
+_STANDING = ("contract", "asset")  # their dates are items: nothing else follows from them when a day has come
 
 
 def note(connection: psycopg.Connection) -> None:
@@ -19,7 +20,7 @@ def note(connection: psycopg.Connection) -> None:
         where v.until_tx is null and v.op = 'u' and d.due_at > t.committed_at and v.item_group <> all (%s)
         on conflict do nothing
         """,
-        [list(UNDATED)],
+        [list(_STANDING)],
     )
 
 

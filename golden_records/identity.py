@@ -106,9 +106,25 @@ def lock(connection: psycopg.Connection) -> None:
     )
 
 
+_LOCK = """
+with own as ({own}), point as (
+    select (r.item_values ->> 'metering_point_id')::bigint as golden_id
+    from own join golden.source_record r using (golden_id) where r.item_group = 'appointment'
+), touched as (
+    select golden_id from own
+    union select golden_id from point
+    union select m.golden_id from point p join golden.meter m on m.metering_point_id = p.golden_id
+)
+select from golden.golden_record g where g.golden_id in (select golden_id from touched)
+order by g.golden_id for no key update
+"""
+
+
 def lock_ids(connection: psycopg.Connection, golden_ids: list[int]) -> None:
-    """Lock these golden records, in id order, until the transaction ends."""
-    connection.execute(
-        "select from golden.golden_record where golden_id = any (%s) order by golden_id for no key update",
-        [golden_ids],
-    )
+    """Lock these golden records, and the points and meters that follow from the appointments among them."""
+    connection.execute(_LOCK.format(own="select unnest(%s::bigint[]) as golden_id"), [golden_ids])
+
+
+def lock_events(connection: psycopg.Connection) -> None:
+    """Lock the golden records of the staged events, and what follows from the appointments among them."""
+    connection.execute(_LOCK.format(own="select distinct golden_id from stage_event"))

@@ -1,16 +1,20 @@
 """Reference data in the store: the catalogue, source systems and their ranking, participants, distributors' areas."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
 import psycopg
 import yaml
+from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, rows
 from golden_records.catalogue import Entity, Group
 from golden_records.journal import HUB
+from rules import registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class SourceSystem:
 def write_standing(connection: psycopg.Connection) -> None:
     """Write what ships with the package: the catalogue, the distributors' areas and the participants."""
     write_catalogue(connection)
+    write_policy(connection)
     areas = _shipped("gsp_groups.yaml")
     write_distributor_areas(
         connection, (entry | {"gsp_group": group} for entry in areas for group in entry["gsp_groups"])
@@ -37,6 +42,17 @@ def _shipped(name: str) -> list[dict[str, Any]]:
     text = resources.files("golden_records").joinpath("reference", name).read_text(encoding="utf-8")
     entries: list[dict[str, Any]] = yaml.safe_load(text)
     return entries
+
+
+def write_policy(connection: psycopg.Connection) -> None:
+    """Keep the catalogue and the rules as they are now, for what is mastered from now on to name."""
+    entities = {name: asdict(entity) for name, entity in catalogue.load().entities.items()}
+    rules = {code: asdict(rule) for code, rule in registry.RULES.items()}
+    text = json.dumps([entities, rules], sort_keys=True)
+    connection.execute(
+        "insert into golden.policy (digest, catalogue, rules) values (%s, %s, %s) on conflict (digest) do nothing",
+        [hashlib.sha256(text.encode()).hexdigest(), Jsonb(entities), Jsonb(rules)],
+    )
 
 
 def write_catalogue(connection: psycopg.Connection) -> None:

@@ -143,8 +143,11 @@ def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
     connection.execute(
-        "insert into stage_appointed select distinct (value #>> '{}')::bigint, tx from stage_item"
-        " where item = 'metering_point_id' and item_group = 'appointment' and value is not null and value <> 'null'"
+        "insert into stage_appointed"
+        " select (value #>> '{}')::bigint, tx from stage_item"
+        " where item = 'metering_point_id' and item_group = 'appointment' and value is not null"
+        " union select (p.value #>> '{}')::bigint, d.tx from stage_prior p join stage_delta d using (golden_id)"
+        " where p.item = 'metering_point_id' and d.entity = 'appointment' and p.value is not null"
     )
     connection.execute(_PROPAGATE)
 

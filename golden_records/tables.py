@@ -178,6 +178,19 @@ source_record = Table(
     postgresql_with={"fillfactor": "85"},
 )
 
+policy = Table(
+    "policy",
+    metadata,
+    Column("policy_id", Integer, Identity(always=True), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("catalogue", JSONB, nullable=False),
+    Column("rules", JSONB, nullable=False),
+    Column("valid_from", Moment, nullable=False, server_default=text("now()")),
+    schema=SCHEMA,
+    comment="The catalogue and the rules that golden values were mastered by; each version of a golden record names "
+    "its policy (law 7).",
+)
+
 golden_version = Table(
     "golden_version",
     metadata,
@@ -192,6 +205,8 @@ golden_version = Table(
     Column("recorded_at", Moment, nullable=False),
     Column("changed", JSONB, nullable=False),
     Column("lineage", JSONB, nullable=False),
+    Column("candidates", JSONB, comment="Where several sources spoke: group -> change ids, the survivor first."),
+    Column("policy_id", Integer, nullable=False),
     schema=SCHEMA,
     comment="One row a golden record and source transaction that changed it, versions dense from 1: what changed "
     "(item -> value) and where each value came from (item -> change_id).",

@@ -193,6 +193,13 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("lineage", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "candidates",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="Where several sources spoke: group -> change ids, the survivor first.",
+        ),
+        sa.Column("policy_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("golden_id", "version", name=op.f("golden_version_pk")),
         schema="golden",
         comment="One row a golden record and source transaction that changed it, versions dense from 1: what changed (item -> value) and where each value came from (item -> change_id).",
@@ -337,6 +344,18 @@ def upgrade() -> None:
         comment="Market participants by role: reference data.",
     )
     op.create_table(
+        "policy",
+        sa.Column("policy_id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("catalogue", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("rules", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("policy_id", name=op.f("policy_pk")),
+        sa.UniqueConstraint("digest", name=op.f("policy_digest_uq")),
+        schema="golden",
+        comment="The catalogue and the rules that golden values were mastered by; each version of a golden record names its policy (law 7).",
+    )
+    op.create_table(
         "quarantine",
         sa.Column("quarantine_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("source_id", sa.SmallInteger(), nullable=False),
@@ -438,6 +457,57 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at is null"),
     )
     op.create_table(
+        "access_log",
+        sa.Column("access_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("key_id", sa.Integer(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("entity", sa.Text(), nullable=True),
+        sa.Column("golden_id", sa.BigInteger(), nullable=True),
+        sa.Column("view_id", sa.Integer(), nullable=True),
+        sa.Column("first_seq", sa.BigInteger(), nullable=True),
+        sa.Column("last_seq", sa.BigInteger(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.CheckConstraint("action in ('read', 'search', 'snapshot', 'changes')", name=op.f("access_log_action_ck")),
+        sa.PrimaryKeyConstraint("access_id", name=op.f("access_log_pk")),
+        schema="hub",
+        comment="Every read of identifying values: who, when, of which golden record or of which part of which view. Recorded before the values are given, without the values (law 11).",
+    )
+    op.create_index(
+        "access_log_golden_id_ix",
+        "access_log",
+        ["golden_id", "at"],
+        unique=False,
+        schema="hub",
+        postgresql_where=sa.text("golden_id is not null"),
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("key_id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column(
+            "prefix", sa.Text(), nullable=False, comment="The part of the key that may be shown; salts the hash."
+        ),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False, comment="What its holder may use the values for."),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("role", sa.Text(), nullable=True, comment="With a recipient: the role in which it receives views."),
+        sa.Column(
+            "recipient",
+            sa.Text(),
+            nullable=True,
+            comment="MPID of the organisation to whose views and points the key is confined.",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(role is null) = (recipient is null)", name=op.f("api_key_recipient_ck")),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("api_key_pk")),
+        sa.UniqueConstraint("prefix", name=op.f("api_key_prefix_uq")),
+        schema="hub",
+        comment="Keys of the API: scopes, and the one organisation that a service's key is confined to (law 11).",
+    )
+    op.create_table(
         "checkpoint",
         sa.Column("source_id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -459,7 +529,10 @@ def upgrade() -> None:
             comment="Counts clusters that stood here.",
         ),
         sa.Column(
-            "commit_lsn", PgLsn(), nullable=True, comment="Commit LSN of the last source transaction that is mastered."
+            "commit_lsn",
+            PgLsn(),
+            nullable=True,
+            comment="Commit LSN of the last source transaction that is mastered.",
         ),
         sa.Column(
             "end_lsn",
@@ -620,68 +693,9 @@ def upgrade() -> None:
         comment="Where each view stands: its last sequence number, and the count and digest of its rows as of it (law 10). Moves only forward, in the transaction that changes the golden records (law 1).",
         postgresql_with={"fillfactor": "50"},
     )
-    op.create_table(
-        "access_log",
-        sa.Column("access_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("key_id", sa.Integer(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("entity", sa.Text(), nullable=True),
-        sa.Column("golden_id", sa.BigInteger(), nullable=True),
-        sa.Column("view_id", sa.Integer(), nullable=True),
-        sa.Column("first_seq", sa.BigInteger(), nullable=True),
-        sa.Column("last_seq", sa.BigInteger(), nullable=True),
-        sa.Column("rows", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
-        sa.CheckConstraint("action in ('read', 'search', 'snapshot', 'changes')", name=op.f("access_log_action_ck")),
-        sa.PrimaryKeyConstraint("access_id", name=op.f("access_log_pk")),
-        schema="hub",
-        comment="Every read of identifying values: who, when, of which golden record or of which part of which view. Recorded before the values are given, without the values (law 11).",
-    )
-    op.create_index(
-        "access_log_golden_id_ix",
-        "access_log",
-        ["golden_id", "at"],
-        unique=False,
-        schema="hub",
-        postgresql_where=sa.text("golden_id is not null"),
-    )
-    op.create_table(
-        "api_key",
-        sa.Column("key_id", sa.Integer(), sa.Identity(always=True), nullable=False),
-        sa.Column(
-            "prefix", sa.Text(), nullable=False, comment="The part of the key that may be shown; salts the hash."
-        ),
-        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False, comment="What its holder may use the values for."),
-        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
-        sa.Column("role", sa.Text(), nullable=True, comment="With a recipient: the role in which it receives views."),
-        sa.Column(
-            "recipient",
-            sa.Text(),
-            nullable=True,
-            comment="MPID of the organisation to whose views and points the key is confined.",
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("(role is null) = (recipient is null)", name=op.f("api_key_recipient_ck")),
-        sa.PrimaryKeyConstraint("key_id", name=op.f("api_key_pk")),
-        sa.UniqueConstraint("prefix", name=op.f("api_key_prefix_uq")),
-        schema="hub",
-        comment="Keys of the API: scopes, and the one organisation that a service's key is confined to (law 11).",
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("api_key", schema="hub")
-    op.drop_index(
-        "access_log_golden_id_ix",
-        table_name="access_log",
-        schema="hub",
-        postgresql_where=sa.text("golden_id is not null"),
-    )
-    op.drop_table("access_log", schema="hub")
     op.drop_table("view_head", schema="hub")
     op.drop_index("view_row_point_id_ix", table_name="view_row", schema="hub")
     op.drop_table("view_row", schema="hub")
@@ -690,6 +704,14 @@ def downgrade() -> None:
     op.drop_table("snapshot_chunk", schema="hub")
     op.drop_table("feed", schema="hub")
     op.drop_table("checkpoint", schema="hub")
+    op.drop_table("api_key", schema="hub")
+    op.drop_index(
+        "access_log_golden_id_ix",
+        table_name="access_log",
+        schema="hub",
+        postgresql_where=sa.text("golden_id is not null"),
+    )
+    op.drop_table("access_log", schema="hub")
     op.drop_index(
         "violation_open_uq", table_name="violation", schema="golden", postgresql_where=sa.text("closed_at is null")
     )
@@ -704,6 +726,7 @@ def downgrade() -> None:
         "quarantine_open_uq", table_name="quarantine", schema="golden", postgresql_where=sa.text("closed_at is null")
     )
     op.drop_table("quarantine", schema="golden")
+    op.drop_table("policy", schema="golden")
     op.drop_table("participant", schema="golden")
     op.drop_index("metering_point_mpan_ix", table_name="metering_point", schema="golden")
     op.drop_index("metering_point_address_id_ix", table_name="metering_point", schema="golden")

@@ -235,3 +235,41 @@ def test_a_reference_finds_the_contract_that_comes_later(hub: Hub) -> None:
 
     joined = "select c.reference from golden.appointment a join golden.contract c on c.golden_id = a.contract_id"
     assert hub.rows(joined) == [("C1",)]
+
+
+def test_a_deleted_appointment_gives_the_energisation_status_back(hub: Hub) -> None:
+    hub.change("smrs10", *_smart_point(KEY), appointment(KEY))
+    hub.change("mss", point(KEY, "energisation", energisation_status="D"))
+
+    hub.change("smrs10", appointment(KEY, op="d"))
+
+    assert hub.value("select energisation_status from golden.metering_point") == "E"
+
+
+def test_an_appointment_that_runs_out_gives_the_meter_back_on_its_day(hub: Hub) -> None:
+    ends = {"effective_to": NOW + timedelta(days=3)}
+    ending = appointment(KEY, appointed_to="2026-01-17")
+    ending.records[0].update(ends)
+    hub.change("smrs10", *_smart_point(KEY), ending, meter(KEY, "L1", location="K"))
+    hub.change("mss", meter(KEY, "L1", location="B"))
+    while_appointed = hub.value("select location from golden.meter")
+
+    with hub.connection.transaction():
+        mastering.come_due(hub.connection, now=NOW + timedelta(days=3))
+        mastering.finish(hub.connection)
+
+    assert (while_appointed, hub.value("select location from golden.meter")) == ("B", "K")
+
+
+def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> None:
+    hub.change("mds", point(KEY, "segment", market_segment="A"))
+    hub.change("smrs10", point(KEY, "segment", market_segment="S"))
+
+    named = hub.rows(
+        "select s.name from golden.golden_version v join golden.policy p using (policy_id)"
+        " cross join jsonb_array_elements_text(v.candidates -> 'segment') with ordinality c (change_id, place)"
+        " join golden.journal j on j.change_id = c.change_id::bigint"
+        " join golden.source_system s on s.source_id = j.source_id"
+        " where v.version = 2 order by c.place"
+    )
+    assert named == [("smrs10",), ("mds",)]
