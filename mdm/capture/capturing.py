@@ -46,7 +46,7 @@ class Captured:
     @property
     def request(self) -> Request:
         """What is asked of the source."""
-        return Request(source=self.name, slot=self.source.slot, publications=(self.source.publication,))
+        return request(self.source)
 
     @property
     def stream_name(self) -> str:
@@ -65,6 +65,11 @@ class Captured:
     def connect_hub(self) -> Connection:
         """Open a session at the hub; both ends notice within seconds when the other is gone."""
         return connect_hub(self.hub_dsn, f"mdm capture {self.name}")
+
+
+def request(source: Source) -> Request:
+    """Return what is asked of a source."""
+    return Request(source=source.source, slot=source.slot, publications=(source.publication,))
 
 
 def connect_hub(dsn: str, application_name: str) -> Connection:

@@ -10,6 +10,7 @@ from mdm import db, embedded
 from mdm.capture import capturing, checkpoint, crashes, sources
 from mdm.capture.capturing import Captured
 from mdm.capture.sources import Source
+from mdm.capture.status import Watched
 from mdm.db import Connection
 from mdm.errors import MdmError
 from mdm.settings import Settings
@@ -39,6 +40,20 @@ def dsn(source: Source, settings: Settings, environment: Mapping[str, str] | Non
     if source.dsn_setting and known.get(source.dsn_setting):
         return known[source.dsn_setting]
     return embedded.start(settings.market_folder).dsn(source.source)
+
+
+def find_dsn(source: Source, settings: Settings, environment: Mapping[str, str] | None = None) -> str | None:
+    """Return a source's address without starting anything; None for the market's while that does not run."""
+    known = os.environ if environment is None else environment
+    if source.dsn_setting and known.get(source.dsn_setting):
+        return known[source.dsn_setting]
+    market = embedded.find(settings.market_folder)
+    return None if market is None else market.dsn(source.source)
+
+
+def watch(settings: Settings, names: Iterable[str] = ()) -> list[Watched]:
+    """Return the declared sources with their addresses, as status looks at them."""
+    return [Watched(source=source, dsn=find_dsn(source, settings)) for source in choose(settings, names)]
 
 
 def register(hub: Connection, source: Source) -> int:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from mdm import db
-from mdm.capture import catalog, checkpoint, chunks, loads, replication, slots
+from mdm.capture import catalog, checkpoint, chunks, loads, prerequisites, replication, slots
 from mdm.capture.capturing import Captured
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.checkpoint import Checkpoint, State
@@ -37,6 +37,7 @@ _MENDED_BY_RELOAD = (SlotMissing, SlotLost, SlotAhead, SlotUnusable, SourceRepla
 
 def prepare(captured: Captured, hub: Connection, state: Checkpoint, stop: threading.Event) -> None:
     """Bring a source to where its stream can begin; returns early when `stop` is set. Raises CaptureError."""
+    _require(captured)
     if state.position is None:
         _begin(captured, hub, state, stop)
         return
@@ -45,6 +46,13 @@ def prepare(captured: Captured, hub: Connection, state: Checkpoint, stop: thread
     else:
         verify(captured, state)
     _expect_new_tables(captured, hub, state)
+
+
+def _require(captured: Captured) -> None:
+    """Raise the gravest of what keeps the source from being captured."""
+    with chunks.connect(captured.source_dsn) as source:
+        for problem in prerequisites.list_problems(source, captured.request, sorted(captured.source.tables)):
+            raise problem
 
 
 def verify(captured: Captured, state: Checkpoint) -> None:
@@ -72,7 +80,6 @@ def _end_abandoned(captured: Captured, source: Connection, pid: int) -> None:
 def _begin(captured: Captured, hub: Connection, state: Checkpoint, stop: threading.Event) -> None:
     """Make the slot and run the initial load from its snapshot."""
     with replication.connect(captured.stream_dsn) as walsender, chunks.connect(captured.source_dsn) as source:
-        catalog.list_tables(source, captured.source.publication, captured.source.tables)
         _announce_slot(captured, hub, state, source)
         _log.info("slot.creating", source=captured.name, slot=captured.source.slot)
         with slots.create(walsender, captured.request) as new:
@@ -196,8 +203,6 @@ def _expect_new_tables(captured: Captured, hub: Connection, state: Checkpoint) -
     known = {load.relation for load in loads.list_loads(hub, captured.source_id)}
     new = sorted(set(captured.source.tables) - known)
     if new:
-        with chunks.connect(captured.source_dsn) as source:
-            catalog.list_tables(source, captured.source.publication, new)
         with db.transaction(hub):
             checkpoint.fence(hub, captured.source_id, state.worker)
             loads.expect(hub, captured.source_id, new, replaces=False)

@@ -24,6 +24,9 @@ class NotAsked(MdmError):
 
 @app.command()
 def capture(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="The sources to capture into the hub; all that are declared by default.")
+    ] = None,
     as_lines: Annotated[
         bool, typer.Option("--print", help="Print changes as JSON lines in Debezium's envelope.")
     ] = False,
@@ -48,7 +51,12 @@ def capture(
         str, typer.Option(help="The source's logical name in each line (Debezium's topic prefix).")
     ] = "mdm",
 ) -> None:
-    """Capture changes from a source into the hub, or print them as JSON lines.
+    """Capture changes from sources into the hub, or print a database's changes as JSON lines.
+
+    Each source has a worker process of its own, which is started again when it ends; of one source, this process is
+    the worker. A second worker of a source stands by. It goes on until Ctrl-C or a SIGTERM, and then where it stood.
+
+    Example: mdm capture smrs10 mss
 
     With --print, from any database: each change is a line as Debezium's PostgreSQL connector gives it, with schemas off
     and decimals and intervals as strings. A slot and publication that are not named are temporary.
@@ -56,7 +64,10 @@ def capture(
     Example: mdm capture --print --dsn postgresql://me@db.example/shop --tables public.orders --snapshot
     """
     if not as_lines:
-        raise NotAsked("Add --print, with --dsn and --tables, to print changes as JSON lines.")
+        capture_into_hub(sources or [])
+        return
+    if sources:
+        raise NotAsked("Changes are printed from a database: give --dsn and --tables, and no source.")
     if dsn is None:
         raise NotAsked("Say which database: --dsn postgresql://user@host/database, or MDM_SOURCE_DSN.")
     from mdm.capture.printing import Printing
@@ -73,6 +84,24 @@ def capture(
             until_current=until_current,
         )
     )
+
+
+def capture_into_hub(names: list[str]) -> None:
+    """Run the worker of one source in this process, or one process for each of several."""
+    from mdm import hub, settings
+    from mdm.capture import registration, supervisor, worker
+
+    chosen = settings.load()
+    declared = registration.choose(chosen, names)
+    hub_dsn = hub.initialise(chosen)
+    stop = threading.Event()
+    with _stopped_by_signals(stop):
+        if len(declared) == 1:
+            supervisor.stop_with_supervisor(stop)
+            source_dsn = registration.dsn(declared[0], chosen)
+            worker.run(registration.captured(hub_dsn, declared[0], source_dsn, chosen), stop)
+        else:
+            supervisor.run([source.source for source in declared], stop)
 
 
 def print_changes(asked: "Printing") -> None:
@@ -103,6 +132,25 @@ def _ended_by_signals(stop: threading.Event, streaming: threading.Event) -> Iter
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the work in order; a second one ends it at once."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -247,7 +247,7 @@ def test_a_table_that_the_mapping_names_later_is_loaded_while_the_stream_runs(ri
 
 def test_a_table_outside_the_publication_is_told_with_the_remedy(rig: Rig) -> None:
     rig.source.execute("alter publication mdm drop table tariff")
-    assert "alter publication mdm add table public.tariff" in str(failure_of(rig.start()))
+    assert 'alter publication "mdm" add table "public"."tariff"' in str(failure_of(rig.start()))
 
 
 def test_unchanged_toast_values_are_kept(rig: Rig) -> None:

@@ -1,0 +1,93 @@
+"""mdm status: how the capture of each source stands."""
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mdm.capture.status import SourceStatus
+
+app = typer.Typer()
+
+
+@app.command()
+def status(
+    sources: Annotated[list[str] | None, typer.Argument(help="The sources to show; all by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second until Ctrl-C.")] = False,
+) -> None:
+    """Show each source's state, lag, held WAL, rate and last error.
+
+    The states are new, loading, assembling, streaming, reloading, failed. Lag is what the hub has not mastered yet;
+    held WAL is what the slot keeps the source from removing.
+
+    Example: mdm status --watch
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from mdm import db, hub, settings
+    from mdm.capture import registration
+    from mdm.capture import status as capture_status
+
+    chosen = settings.load()
+    with db.connect(hub.dsn(chosen), application_name="mdm status") as connection:
+
+        def look() -> list["SourceStatus"]:
+            return capture_status.collect(connection, registration.watch(chosen, sources or []))
+
+        if as_json or not sys.stdout.isatty():
+            _print(look(), as_json=as_json)
+            while watch:
+                time.sleep(1)
+                _print(look(), as_json=as_json)
+            return
+        with Live(_table(look()), console=Console(), auto_refresh=False) as live:
+            while watch:
+                time.sleep(1)
+                live.update(_table(look()), refresh=True)
+
+
+def _print(statuses: list["SourceStatus"], *, as_json: bool) -> None:
+    from rich.console import Console
+
+    if as_json:
+        typer.echo(json.dumps([status.as_json() for status in statuses]))
+    else:
+        Console(width=160).print(_table(statuses))
+
+
+def _table(statuses: list["SourceStatus"]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table("source", "state", "loaded", "lag", "age", "WAL held", "slot", "rate", "error", box=box.SIMPLE)
+    for status in statuses:
+        loaded = f"{status.chunks_loaded}/{status.chunks} chunks, {status.rows_loaded:,} rows"
+        table.add_row(
+            status.source,
+            status.state if status.worker_runs or status.state == "failed" else f"{status.state} (no worker)",
+            loaded,
+            _size(status.lag_bytes),
+            "?" if status.lag_seconds is None else f"{status.lag_seconds:.1f} s",
+            _size(status.wal_held_bytes),
+            status.wal_status or "none",
+            f"{status.rate:,.0f}/s",
+            status.source_error or (status.last_error or "" if status.state == "failed" else ""),
+        )
+    return table
+
+
+def _size(octets: int | None) -> str:
+    if octets is None:
+        return "?"
+    for unit in ("B", "kB", "MB"):
+        if octets < 1024:
+            return f"{octets:.0f} {unit}"
+        octets //= 1024
+    return f"{octets:,} GB"
