@@ -61,8 +61,10 @@ def test_pollers_miss_nothing_while_eight_write(market: Market) -> None:
     is_over = threading.Event()
     with ThreadPoolExecutor(len(VIEWS)) as pool:
         pollers = [pool.submit(poll, market.dsn, view, is_over) for view in VIEWS]
-        run_all([lambda seed=seed: write(market.dsn, seed) for seed in range(WRITERS)])  # type: ignore[misc]
-        is_over.set()
+        try:
+            run_all([lambda seed=seed: write(market.dsn, seed) for seed in range(WRITERS)])  # type: ignore[misc]
+        finally:
+            is_over.set()
         read = [poller.result() for poller in pollers]
     for view, seen in zip(VIEWS, read, strict=True):
         seq, count, digest = market.head(*view)
