@@ -4,6 +4,7 @@ Nothing of the hub is used here: no mapping, no rule. Values are compared after 
 spaces as one; meter ids without any.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +14,7 @@ from psycopg import sql
 
 from mdm import db
 from mdm.demo import registry
-from mdm.demo.copies import ASPECTS, Aspect
+from mdm.demo.copies import ASPECTS, IDENTITIES, Aspect
 from mdm.demo.market import REGISTRATIONS, Dsns, Source
 
 _KEY = "key"
@@ -163,8 +164,34 @@ def _comparisons(dsns: Dsns) -> Iterator[_Comparison]:
             )
 
 
+def count_things(dsns: Dsns) -> dict[str, int]:
+    """Count the things that the systems name, by entity: each once, however many systems and rows name it.
+
+    Every one of them should have a golden record. An address is one UPRN, else one postcode with its lines; a meter
+    is one serial number of a make, and a system that knows no make means whichever there is.
+    """
+    named: dict[str, list[pl.DataFrame]] = defaultdict(list)
+    for source, queries in IDENTITIES.items():
+        for entity, query in queries:
+            named[entity].append(_texts(dsns[source], query))
+    meters = pl.concat(named.pop("meter"), how="diagonal")
+    counts = {entity: pl.concat(frames)["key"].n_unique() for entity, frames in named.items()}
+    return counts | {"meter": _count_meters(meters)}
+
+
+def _count_meters(named: pl.DataFrame) -> int:
+    made = named.filter(pl.col("make").is_not_null()).unique(["meter_id", "make"])
+    return made.height + named.join(made, on="meter_id", how="anti")["meter_id"].n_unique()
+
+
 def _read(dsn: str, aspect: Aspect, query: str) -> pl.DataFrame:
     """Run a query and return its rows as normalised text, with the key as one column."""
+    texts = _texts(dsn, query)
+    return texts.with_columns(pl.concat_str(aspect.key, separator="|").alias(_KEY)).drop(aspect.key)
+
+
+def _texts(dsn: str, query: str) -> pl.DataFrame:
+    """Run a query and return its rows as normalised text: capitals, single spaces, meter ids without any."""
     with db.connect(dsn) as connection, connection.cursor() as cursor:
         statement = sql.SQL("copy ({}) to stdout (format csv, header)").format(sql.SQL(query))
         with cursor.copy(statement) as copy:
@@ -173,4 +200,4 @@ def _read(dsn: str, aspect: Aspect, query: str) -> pl.DataFrame:
     normal = frame.select(pl.all().str.strip_chars().str.to_uppercase().str.replace_all(r"\s+", " "))
     if "meter_id" in normal.columns:
         normal = normal.with_columns(pl.col("meter_id").str.replace_all(" ", ""))
-    return normal.with_columns(pl.concat_str(aspect.key, separator="|").alias(_KEY)).drop(aspect.key)
+    return normal

@@ -223,3 +223,62 @@ ASPECTS = (
         },
     ),
 )
+
+
+def _identities(entity: str, table: str, **columns: str) -> tuple[str, str]:
+    chosen = ", ".join(f"{column}::text as {name}" for name, column in columns.items())
+    return entity, f"select distinct {chosen} from {table}"
+
+
+def _addresses(table: str, lines: str, postcode: str) -> tuple[str, str]:
+    joined = ", ".join(lines.format(number) for number in range(1, 10))
+    weak = f"replace({postcode}, ' ', '') || '|' || concat_ws(' ', {joined})"
+    return "address", f"select distinct coalesce(uprn::text, {weak}) as key from {table}"
+
+
+_SMRS_IDENTITIES = (
+    _identities("metering_point", "metering_point", key="mpan"),
+    _identities("meter", "meter_detail", meter_id="meter_id", make="make"),
+    _addresses("site_address", "line_{}", "postcode"),
+    ("contract", "select supplier_mpid || '|' || reference as key from service_contract"),
+    ("appointment", "select concat_ws('|', mpan, service_role, effective_from) as key from appointment"),
+)
+
+# How each system names each thing, its whole history included: what the hub should have a golden record of.
+IDENTITIES: Mapping[Source, tuple[tuple[str, str], ...]] = {
+    Source.SMRS10: _SMRS_IDENTITIES,
+    Source.SMRS20: _SMRS_IDENTITIES,
+    Source.MSS: (
+        _identities("metering_point", "supply_point", key="mpxn"),
+        _identities("meter", "device", meter_id="serial_no", make="manufacturer"),
+        _addresses("site", "address_line_{}", "post_code"),
+        ("contract", "select supplier || '|' || agreement_ref as key from agreement"),
+        ("appointment", "select concat_ws('|', mpxn, 'MSS', appointed_from) as key from appointment"),
+    ),
+    Source.MSA: (
+        _identities("metering_point", "metering_system", key="mpan_core"),
+        _identities("meter", "meter", meter_id="meter_serial", make="meter_make"),
+        _addresses("premises", "addr_{}", "postcode"),
+        ("contract", "select supplier_id || '|' || contract_no as key from contract"),
+        ("appointment", "select concat_ws('|', mpan_core::text, 'MSA', efd) as key from agent_appointment"),
+    ),
+    Source.UMSO: (
+        _identities("metering_point", "unmetered_supply", key="mpan"),
+        _addresses("location", "line_{}", "postcode"),
+        ("contract", "select supplier_mpid || '|' || contract_ref as key from ums_contract"),
+        ("appointment", "select concat_ws('|', mpan, 'UMSO', from_date) as key from ums_appointment"),
+    ),
+    Source.MDS: (
+        _identities("metering_point", "settlement_point", key="mpan"),
+        _identities("meter", "settlement_meter", meter_id="meter_serial"),
+        _addresses("settlement_address", "address_{}", "postcode"),
+        (
+            "appointment",
+            """
+            select concat_ws('|', mpan, case role_code when 'SMART' then 'MSS' when 'ADV' then 'MSA' else 'UMSO' end,
+                             from_date) as key
+            from settlement_service
+            """,
+        ),
+    ),
+}

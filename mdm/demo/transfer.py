@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from mdm import db
-from mdm.demo.market import Source
+from mdm.demo.market import Dsns, Source
 from mdm.demo.systems.system import Action
-from mdm.demo.writing import Transaction, acting
+from mdm.demo.writing import Transaction, Writer, acting
 
 _PORTFOLIO = """
 select s.mpan
@@ -49,3 +49,10 @@ def transactions(source: Source, mpans: list[str], *, supplier: str, day: date) 
     steps = ((Action.SWITCH_SUPPLIER, parameters), (Action.FOLLOW_SUPPLIER, parameters))
     written = [acting(place, *steps) for place in (source, Source.MSS, Source.MSA, Source.UMSO, Source.MDS)]
     return [transaction for each in written for transaction in each]
+
+
+def run(dsns: Dsns, portfolio: Portfolio, *, taking: str, day: date) -> dict[Source, int]:
+    """Move a portfolio, one transaction in each system however large; return the rows changed by source."""
+    with Writer(dsns) as writer:
+        moving = find(writer.connection(portfolio.source), portfolio, day=day)
+        return writer.write([transactions(portfolio.source, moving, supplier=taking, day=day)])

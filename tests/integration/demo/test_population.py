@@ -1,9 +1,10 @@
 from datetime import date
 
+import polars as pl
 import pytest
 
 from mdm import db
-from mdm.demo import agreement, market, population
+from mdm.demo import agreement, contracts, market, population
 from mdm.demo.market import MarketError, Source
 from tests.integration.demo import lawfulness
 from tests.integration.demo.conftest import POINTS, SEED, LoadedMarket
@@ -26,6 +27,20 @@ def test_all_copies_agree(loaded_market: LoadedMarket) -> None:
     held = {holding.source: holding.held for holding in found.holdings if holding.aspect == "supplier"}
     assert held[Source.MDS] == POINTS
     assert min(held.values()) > 0
+
+
+def test_things_are_counted_once_however_many_systems_name_them(loaded_market: LoadedMarket) -> None:
+    points = pl.concat([chunk.points for chunk in population.chunks(POINTS, seed=SEED)])
+    addresses = points.filter(~pl.col("is_subsidiary")).height
+    appointed = points.filter(~pl.col("is_subsidiary"))
+    assert agreement.count_things(loaded_market.dsns) == {
+        "metering_point": POINTS,
+        "meter": points["meter_id"].drop_nulls().len(),
+        "address": addresses,
+        "contract": len(list(contracts.portfolio()))
+        + appointed.filter(pl.col("bespoke_reference").is_not_null()).height,
+        "appointment": appointed.height + appointed["switched"].drop_nulls().len(),
+    }
 
 
 def test_every_generated_row_is_in_the_databases(loaded_market: LoadedMarket) -> None:
