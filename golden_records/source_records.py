@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from golden_records import staging
+from golden_records import rows, staging
 
 _FETCH = """
 insert into stage_fetched
@@ -128,10 +128,13 @@ def span(connection: psycopg.Connection) -> None:
         connection.execute(_SPAN)
 
 
+_KEPT = "select count(*) from stage_version where until_tx is null and op = 'u' and stored_id = golden_id"
+
+
 def write(connection: psycopg.Connection) -> None:
     """Make golden.source_record hold what the sources say after this part.
 
-    Rows are found by their place, which nobody else can move: their golden records are locked.
+    Rows are found by their place; raises SerializationFailure in the rare case that another worker moved one.
     """
     connection.execute(
         """
@@ -139,7 +142,7 @@ def write(connection: psycopg.Connection) -> None:
         where v.until_tx is null and r.ctid = v.place and v.stored_id is distinct from v.golden_id
         """
     )
-    connection.execute(
+    updated = connection.execute(
         """
         update golden.source_record r
         set effective_from = v.effective_from, effective_to = v.effective_to, item_values = v.item_values,
@@ -147,7 +150,9 @@ def write(connection: psycopg.Connection) -> None:
         from stage_version v
         where v.until_tx is null and v.op = 'u' and r.ctid = v.place and v.stored_id = v.golden_id
         """
-    )
+    ).rowcount
+    if updated != rows.single(connection, _KEPT):
+        raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
     connection.execute(
         """
         insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
@@ -177,20 +182,17 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
 _FROM_STORE = """
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
                            effective_from, effective_to, item_values, change_id, point_id)
-select distinct on (r.source_id, r.source_key, r.item_group)
-       r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key, r.change_id, 0, 'u',
+select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key, r.change_id, 0, 'u',
        r.effective_from, r.effective_to, r.item_values, r.change_id,
        case when g.entity in ('meter', 'appointment') then (r.item_values ->> 'metering_point_id')::bigint end
-from golden.golden_record g
-join golden.source_record own on own.golden_id = g.golden_id and own.source_id = %(source)s
-join golden.source_record r on r.golden_id = g.golden_id and r.item_group = own.item_group
+from golden.golden_record g join golden.source_record r using (golden_id)
 where g.golden_id = any (%(golden_ids)s)
 """
 
 
-def stage_stored(connection: psycopg.Connection, golden_ids: list[int], *, source_id: int) -> None:
-    """Stage what all sources say of the groups that this source speaks of, as transaction 0, to master them anew."""
-    connection.execute(_FROM_STORE, {"golden_ids": golden_ids, "source": source_id})
+def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
+    """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
+    connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
     connection.execute("insert into stage_fetched select distinct golden_id, item_group from stage_version")
 
 

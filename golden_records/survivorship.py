@@ -40,7 +40,7 @@ _PROPAGATE = """
 insert into stage_event (golden_id, entity, item_group, tx, is_aside)
 select golden_id, entity, item_group, tx, false from (
     select p.point_id as golden_id, 'metering_point' as entity, 'energisation' as item_group, p.tx
-    from stage_appointed p
+    from stage_appointed p join golden.metering_point g on g.golden_id = p.point_id
     union
     select m.golden_id, 'meter', g.item_group, p.tx
     from stage_appointed p join golden.meter m on m.metering_point_id = p.point_id

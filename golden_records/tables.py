@@ -212,6 +212,17 @@ golden_version = Table(
     "(item -> value) and where each value came from (item -> change_id).",
 )
 
+loaded = Table(
+    "loaded",
+    metadata,
+    Column("pass", SmallInteger, primary_key=True, autoincrement=False),
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    schema=SCHEMA,
+    comment="Golden records whose source records an initial load took in and that are not assembled yet. Whoever "
+    "assembles one does so for all sources; a pass begins when the one before it has nothing left.",
+)
+
 conflict = Table(
     "conflict",
     metadata,

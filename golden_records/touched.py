@@ -20,7 +20,8 @@ select golden_id from (
     union
     select metering_point_id from golden.appointment
     where contract_id in (select golden_id from stage_delta where entity = 'contract')
-) touched where golden_id is not null
+) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id)
+    or golden_id in (select golden_id from stage_removed)
 """
 
 

@@ -4,7 +4,6 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from golden_records import (
     due,
     identity,
     journal,
+    loaded,
     quarantine,
     source_records,
     staging,
@@ -77,7 +77,7 @@ def finish(connection: psycopg.Connection) -> None:
     feed.publish(connection, committed_at=row[0] if row else None)
 
 
-def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+def _stage(connection: psycopg.Connection, batch: MappedBatch, *, locking: bool = True) -> int:
     """Journal and stage a part, hold back what fails on its own, find who is who; return the count of violations."""
     staging.begin(connection)
     block = journal.next_block(connection)
@@ -96,15 +96,16 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
     violations = checks.check_records(connection)
     quarantine.hold_records(connection)
-    _resolve(connection)
+    _resolve(connection, locking=locking)
     if batch.records["is_partial"].any():
         source_records.complete(connection)
     return violations
 
 
-def _resolve(connection: psycopg.Connection) -> None:
+def _resolve(connection: psycopg.Connection, *, locking: bool = True) -> None:
     identity.resolve(connection)
-    identity.lock(connection)
+    if locking:
+        identity.lock(connection)
     source_records.resolve(connection)
     source_records.span(connection)
 
@@ -131,50 +132,37 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    violations = _stage(connection, batch)
+    violations = _stage(connection, batch, locking=False)
     quarantine.add_violations(connection)
     source_records.write(connection)
+    loaded.add(connection, source_id=batch.source_id)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
-_PASSES: tuple[tuple[str, ...], ...] = (("appointment",), BULK_ENTITIES)
+def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: datetime) -> int | None:
+    """Master the next golden records that loads took in, of whatever source; return where to go on, None at the end.
+
+    `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
+    """
+    stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
+    taken, last = loaded.take(connection, place=(stage_pass, golden_id), limit=limit)
+    if taken:
+        _assemble(connection, taken, now)
+    if last is not None:
+        return (stage_pass << _PASS_BITS) | last
+    following = loaded.find_pass(connection)
+    return None if following is None else following << _PASS_BITS
+
+
 _PASS_BITS = 56
 
 
-def assemble(connection: psycopg.Connection, *, source_id: int, after: int, limit: int, now: datetime) -> int | None:
-    """Master the next golden records that `load` took in from this source; return where to go on, None at the end.
-
-    `after` and the result are opaque: begin with 0. Appointments come first, since owners of meters follow from them.
-    """
-    stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
-    found = _list_loaded(connection, source_id, _PASSES[stage_pass], (golden_id, limit))
-    if not found:
-        return (stage_pass + 1) << _PASS_BITS if stage_pass + 1 < len(_PASSES) else None
-    _assemble(connection, source_id, found, now)
-    return (stage_pass << _PASS_BITS) | found[-1]
-
-
-def _list_loaded(
-    connection: psycopg.Connection, source_id: int, entities: Sequence[str], window: tuple[int, int]
-) -> list[int]:
-    rows = connection.execute(
-        """
-        select g.golden_id from golden.golden_record g
-        where g.golden_id > %s and g.entity = any (%s) and exists (
-            select from golden.source_record r where r.golden_id = g.golden_id and r.source_id = %s)
-        order by g.golden_id limit %s
-        """,
-        [window[0], list(entities), source_id, window[1]],
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _assemble(connection: psycopg.Connection, source_id: int, golden_ids: list[int], now: datetime) -> None:
+def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
     staging.begin(connection)
     block = journal.next_block(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
     identity.lock_ids(connection, golden_ids)
-    source_records.stage_stored(connection, golden_ids, source_id=source_id)
+    source_records.stage_stored(connection, golden_ids)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     if _master(connection, source_id=journal.HUB):
         source_records.drop_quarantined(connection)

@@ -225,6 +225,15 @@ def upgrade() -> None:
         comment="Every change, once: the primary key refuses a change that comes twice (law 1).",
     )
     op.create_table(
+        "loaded",
+        sa.Column("pass", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("golden_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("source_id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("pass", "golden_id", "source_id", name=op.f("loaded_pk")),
+        schema="golden",
+        comment="Golden records whose source records an initial load took in and that are not assembled yet. Whoever assembles one does so for all sources; a pass begins when the one before it has nothing left.",
+    )
+    op.create_table(
         "meter",
         sa.Column("golden_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -733,6 +742,7 @@ def downgrade() -> None:
     op.drop_table("metering_point", schema="golden")
     op.drop_index("meter_metering_point_id_ix", table_name="meter", schema="golden")
     op.drop_table("meter", schema="golden")
+    op.drop_table("loaded", schema="golden")
     op.drop_table("journal", schema="golden")
     op.drop_table("golden_version", schema="golden")
     op.drop_table("golden_record", schema="golden")

@@ -271,6 +271,18 @@ def is_held(connection: Connection, source_id: int) -> bool:
     return bool(row and row[0])
 
 
+def are_others_loading(connection: Connection, source_id: int) -> bool:
+    """Tell whether a live worker of another source is still loading: what it brings is best assembled with the rest."""
+    row = connection.execute(
+        "select exists (select from hub.checkpoint c join pg_locks l on l.locktype = 'advisory' and l.objsubid = 2"
+        " and l.classid = %s and l.objid = c.source_id"
+        " and l.database = (select oid from pg_database where datname = current_database())"
+        " where c.source_id <> %s and c.state in ('new', 'loading') and c.failed_at is null)",
+        [LOCK_CLASS, source_id],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _checkpoint(row: dict[str, Any]) -> Checkpoint:
     position, origin = _position(row), _origin(row)
     for name in ("commit_lsn", "end_lsn", "system_identifier", "timeline"):

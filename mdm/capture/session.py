@@ -74,6 +74,7 @@ class Session:
     rate: Rate = field(default_factory=Rate)
     _has_loads: bool = False
     _keeps_due: bool = False
+    _others_load: bool = False
     _chores_at: float = 0.0
 
     def run(self) -> None:
@@ -95,8 +96,7 @@ class Session:
     def _run(self, source: ChangeStream, pipeline: Pipeline, loading: Loading) -> None:
         _log.info("stream.began", source=self.captured.name, lsn=str(self.position.end_lsn))
         while not self.stop.is_set():
-            is_assembling = self.state.assembled is not None and not self._has_loads
-            prepared = pipeline.take(timeout=0 if is_assembling else _PATIENCE)
+            prepared = pipeline.take(timeout=0 if self._may_assemble else _PATIENCE)
             if prepared is not None:
                 self.captured.at(Point.BATCH_TAKEN)
                 self._master(prepared, pipeline, loading)
@@ -209,11 +209,16 @@ class Session:
             self._chores_at = time.monotonic()
         if self._has_loads:
             self._has_loads = loading.begin_next()
-        elif self.state.assembled is not None:
-            self._enter(State.ASSEMBLING)
-            self._retried(self._assemble)
-        else:
+        elif self.state.assembled is None:
             self._enter(State.STREAMING)
+        else:
+            self._enter(State.ASSEMBLING)
+            if self._may_assemble:
+                self._retried(self._assemble)
+
+    @property
+    def _may_assemble(self) -> bool:
+        return self.state.assembled is not None and not self._has_loads and not self._others_load
 
     def _do_chores(self) -> None:
         present = checkpoint.get(self.hub, self.captured.source_id)
@@ -223,6 +228,9 @@ class Session:
             self._has_loads = True
             if self.state.state is State.STREAMING:
                 self._enter(State.RELOADING)
+        self._others_load = self.state.assembled is not None and checkpoint.are_others_loading(
+            self.hub, self.captured.source_id
+        )
         # The lock goes with the connection, so there is always one worker that has it.
         self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
         if self._keeps_due:
@@ -234,7 +242,6 @@ class Session:
             checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
             after = mastering.assemble(
                 self.hub,
-                source_id=self.captured.source_id,
                 after=self.state.assembled or 0,
                 limit=_ASSEMBLED_AT_ONCE,
                 now=datetime.now(UTC),

@@ -1,0 +1,82 @@
+"""Initial loads: taken in by chunks of any source in any order, assembled once each."""
+
+from datetime import UTC, datetime
+
+from mdm import mastering
+from tests import factories
+from tests.factories import Change, Transaction, address, appointment, meter, mpan, point
+from tests.integration.golden_records.conftest import Hub
+
+KEY = mpan(1)
+
+
+def _load(hub: Hub, source: str, *changes: Change) -> None:
+    with hub.connection.transaction():
+        mastering.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
+
+
+def _assemble(hub: Hub, limit: int = 2) -> None:
+    after: int | None = 0
+    while after is not None:
+        with hub.connection.transaction():
+            after = mastering.assemble(hub.connection, after=after, limit=limit, now=datetime.now(UTC))
+            mastering.finish(hub.connection)
+
+
+def test_what_all_sources_loaded_is_one_version_of_each_golden_record(hub: Hub) -> None:
+    _load(hub, "mss", meter(KEY, "L1", location="B"), point(KEY, "energisation", energisation_status="D"))
+    _load(hub, "smrs10", point(KEY, mpan_status="R"), point(KEY, "segment", market_segment="S"))
+    _load(hub, "smrs10", point(KEY, "energisation", energisation_status="E"), meter(KEY, "L1", location="K"))
+    _load(hub, "smrs10", appointment(KEY), address(KEY, uprn="1", text="1 HIGH ST"))
+
+    _assemble(hub)
+
+    golden = "select mpan_status, market_segment, energisation_status, version from golden.metering_point"
+    assert hub.rows(golden) == [("R", "S", "D", 1)]
+    assert hub.rows("select location, version from golden.meter") == [("B", 1)]
+    assert hub.value("select count(*) from golden.golden_version") == 4
+    assert hub.value("select count(*) from golden.loaded") == 0
+    assert hub.value("select count(*) from hub.view_row") > 0
+
+
+def test_a_load_is_quarantined_like_a_stream(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, "segment", market_segment="A"), appointment(KEY, role="MSS"))
+    _load(hub, "smrs10", point("1012345678900", mpan_status="R"))
+
+    _assemble(hub)
+
+    held = hub.rows("select rule from golden.quarantine where closed_at is null order by rule")
+    assert held == [(1,), (14,)]
+    assert hub.value("select count(*) from golden.appointment") == 0
+    hub.change("smrs10", point(KEY, "segment", market_segment="S"))
+    assert hub.value("select role from golden.appointment") == "MSS"
+
+
+def test_a_stream_that_overtakes_the_assembly_loses_nothing(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, mpan_status="N"), point(KEY, "segment", market_segment="S"))
+
+    hub.change("smrs10", point(KEY, mpan_status="R"))
+    _assemble(hub)
+
+    golden = hub.rows("select mpan_status, market_segment, version from golden.metering_point")
+    assert golden == [("R", "S", 2)]
+
+
+def test_a_source_that_loads_later_adds_to_what_is_assembled(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, mpan_status="R"), appointment(KEY))
+    _assemble(hub)
+    _load(hub, "mss", point(KEY, "energisation", energisation_status="D"))
+    _assemble(hub)
+
+    assert hub.rows("select mpan_status, energisation_status from golden.metering_point") == [("R", "D")]
+    assert hub.rows("select version from golden.golden_version where entity = 'metering_point'") == [(1,), (2,)]
+
+
+def test_a_range_that_is_rolled_back_is_assembled_by_the_next(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, mpan_status="R"))
+    with hub.connection.transaction(force_rollback=True):
+        mastering.assemble(hub.connection, after=2 << 56, limit=10, now=datetime.now(UTC))
+
+    _assemble(hub)
+
+    assert hub.value("select count(*) from golden.metering_point") == 1
