@@ -48,13 +48,14 @@ def local_today() -> date:
 class Plan:
     """What to do: so many row changes (None: until stopped), so many a second (None: as fast as can be).
 
-    `faults` is the share of happenings that plant a fault.
+    `faults` is the share of happenings that plant a fault. Nothing happens to points `spoiled` by earlier ones.
     """
 
     seed: int
     changes: int | None = None
     rate: float | None = None
     faults: float = 0.0
+    spoiled: frozenset[str] = frozenset()
     today: Callable[[], date] = local_today
 
     @property
@@ -126,7 +127,7 @@ class Workload:
         self._registrations = [self._open(distributor) for distributor in REGISTRATIONS]
         self._weights = [len(registration.mpans) for registration in self._registrations]
         self._planter = Planter()
-        self._spoiled: set[str] = set()
+        self._spoiled = set(plan.spoiled)
         self._points: dict[str, Point] = {}
         self._number = 0
         self._happenings: Counter[str] = Counter()
