@@ -28,7 +28,11 @@ class SourceSystem:
 
 
 def write_standing(connection: psycopg.Connection) -> None:
-    """Write what ships with the package: the catalogue, the distributors' areas and the participants."""
+    """Write what ships with the package: the catalogue, the distributors' areas and the participants.
+
+    Several commands that start at once do so one after the other; readers go on meanwhile.
+    """
+    connection.execute("lock table golden.catalogue_item in share row exclusive mode")
     write_catalogue(connection)
     write_policy(connection)
     areas = _shipped("gsp_groups.yaml")
