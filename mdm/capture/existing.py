@@ -5,21 +5,32 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 
 import polars as pl
 from psycopg import IsolationLevel, sql
+from psycopg.rows import class_row
 
 from mdm.capture import catalog, chunks
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.chunks import Chunk, Place
 from mdm.capture.envelope import Envelope, Lines, Snapshot
-from mdm.capture.frames import TableChanges
+from mdm.capture.frames import Column, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.table_names import TableName
 from mdm.db import Connection
+
+# Generated columns are not in the stream, but a reader of rows sees them, unless the publication lists its columns.
+_GENERATED = """
+select a.attname as name, a.atttypid::bigint as type_oid, a.atttypmod as type_modifier, false as is_key
+from pg_attribute a
+where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
+    and (a.attname = any (%s) or a.attgenerated <> '' and not exists (
+        select from pg_publication_rel r where r.prrelid = a.attrelid and to_jsonb(r) ->> 'prattrs' is not null))
+order by a.attnum
+"""
 
 _READERS = 2
 _AHEAD = 4
@@ -58,8 +69,14 @@ class Readers:
         found: dict[TableName, CapturedTable] = {}
         for publication in publications:
             for table in catalog.list_tables(self._connections[0], publication, self._names(publication, wanted)):
-                found[TableName(table.relation.schema, table.relation.name)] = table
+                found[TableName(table.relation.schema, table.relation.name)] = self._with_generated(table)
         return [found[name] for name in sorted(found)]
+
+    def _with_generated(self, table: CapturedTable) -> CapturedTable:
+        names = [column.name for column in table.relation.columns]
+        with self._connections[0].cursor(row_factory=class_row(Column)) as cursor:
+            columns = cursor.execute(_GENERATED, [table.relation.oid, names]).fetchall()
+        return replace(table, relation=replace(table.relation, columns=tuple(columns)))
 
     def _names(self, publication: str, wanted: frozenset[TableName] | None) -> list[str]:
         statement = "select schemaname::text, tablename::text from pg_publication_tables where pubname = %s"
@@ -96,12 +113,12 @@ def lines(readers: Readers, envelope: Envelope, tables: Sequence[CapturedTable],
         before, rows, after = around
         if rows is None:
             return
-        marks = _marks(rows, before, after, is_last_table=rows.table_no == len(tables) - 1)
+        marks = _marks(rows, before, after)
         yield envelope.snapshot_lines(rows.changes, marks=marks, snapshot=snapshot, now=time.time_ns())
 
 
-def _marks(rows: _Rows, before: _Rows | None, after: _Rows | None, *, is_last_table: bool) -> pl.Series:
-    """Mark each row as Debezium does; the end of the snapshot is marked only on a row of its last table."""
+def _marks(rows: _Rows, before: _Rows | None, after: _Rows | None) -> pl.Series:
+    """Mark each row as Debezium does: as the first or last of all, else of its table."""
     marks = ["true"] * rows.changes.meta.height
     if before is None or before.table_no != rows.table_no:
         marks[0] = "first_in_data_collection"
@@ -109,7 +126,7 @@ def _marks(rows: _Rows, before: _Rows | None, after: _Rows | None, *, is_last_ta
         marks[-1] = "last_in_data_collection"
     if before is None:
         marks[0] = "first"
-    if after is None and is_last_table:
+    if after is None:
         marks[-1] = "last"
     return pl.Series(marks, dtype=pl.String)
 

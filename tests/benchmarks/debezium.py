@@ -17,7 +17,7 @@ from pathlib import Path
 from psycopg import conninfo
 
 _PROGRAM = Path(__file__).with_name("DebeziumCapture.java")
-_LIMIT = 300  # seconds
+_LIMIT = 120  # seconds
 
 # As a reader would set it up who wants throughput.
 _TUNED = {"max.batch.size": "20480", "max.queue.size": "81920", "poll.interval.ms": "10"}

@@ -1,0 +1,1 @@
+"""What Debezium makes of every type and change that a source may have, recorded."""
