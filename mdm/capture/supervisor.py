@@ -102,13 +102,18 @@ def run(names: Sequence[str], stop: threading.Event) -> None:
             child.await_end(deadline - time.monotonic())
 
 
+def is_above() -> bool:
+    """Tell whether this process was started by a supervisor."""
+    return os.environ.get(SUPERVISED) == "1"
+
+
 def stop_with_supervisor(stop: threading.Event) -> None:
-    """Set `stop` when the supervisor of this process is gone; does nothing for a worker without one."""
-    if os.environ.get(SUPERVISED) != "1":
-        return
+    """Set `stop` when the supervisor of this process is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: its lock would be held while the interpreter ends.
+        while os.read(0, 4096):
+            pass
         stop.set()
 
     threading.Thread(target=watch, name="supervisor", daemon=True).start()

@@ -93,11 +93,12 @@ def capture_into_hub(names: list[str]) -> None:
 
     chosen = settings.load()
     declared = registration.choose(chosen, names)
-    hub_dsn = hub.initialise(chosen)
+    hub_dsn = hub.dsn(chosen) if supervisor.is_above() else hub.initialise(chosen)
     stop = threading.Event()
     with _stopped_by_signals(stop):
         if len(declared) == 1:
-            supervisor.stop_with_supervisor(stop)
+            if supervisor.is_above():
+                supervisor.stop_with_supervisor(stop)
             source_dsn = registration.dsn(declared[0], chosen)
             worker.run(registration.captured(hub_dsn, declared[0], source_dsn, chosen), stop)
         else:
