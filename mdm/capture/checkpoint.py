@@ -165,8 +165,8 @@ def begin(connection: Connection, before: Checkpoint, *, origin: Origin, consist
     position = Position(commit_lsn=Lsn(end_lsn - 1), end_lsn=end_lsn)
     connection.execute(
         """update hub.checkpoint
-           set era = %s, commit_lsn = %s, end_lsn = %s, system_identifier = %s, timeline = %s, source_at = null,
-               reload_requested_at = null, updated_at = clock_timestamp()
+           set era = %s, commit_lsn = %s, end_lsn = %s, system_identifier = %s, timeline = %s,
+               source_at = clock_timestamp(), reload_requested_at = null, updated_at = clock_timestamp()
            where source_id = %s""",
         [
             era,

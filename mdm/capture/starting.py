@@ -6,10 +6,11 @@ that the next worker does not know as its own.
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
+from golden_records import rows
 from mdm import db
 from mdm.capture import catalog, checkpoint, chunks, loads, prerequisites, replication, slots
 from mdm.capture.capturing import Captured
@@ -121,8 +122,9 @@ def _plan(
     captured: Captured, hub: Connection, state: Checkpoint, made: tuple[NewSlot, Sequence[CapturedTable]]
 ) -> Exported:
     new, tables = made
-    with replication.connect(captured.stream_dsn) as walsender:
+    with replication.connect(captured.stream_dsn) as walsender, chunks.connect(captured.source_dsn) as source:
         identity = slots.identify(walsender)
+        taken_at: datetime = rows.single(source, "select clock_timestamp()")
     with db.transaction(hub):
         checkpoint.fence(hub, captured.source_id, state.worker)
         position = checkpoint.begin(hub, state, origin=identity.origin, consistent_point=new.consistent_point)
@@ -136,7 +138,7 @@ def _plan(
         name=new.snapshot,
         commit_lsn=Lsn(position.commit_lsn - era),
         offset=era,
-        taken_at=datetime.now(UTC),
+        taken_at=taken_at,
     )
 
 
