@@ -20,7 +20,8 @@ from mdm.capture.refusals import Refusal, Request
 
 _STATUS = struct.Struct(">cQQQqB")
 _POSTGRES_EPOCH = 946_684_800.0
-_TLS_POLL = 0.1  # seconds; octets that TLS has read ahead do not show on the socket
+_TLS_POLL = 0.02  # seconds; octets that TLS has read ahead do not show on the socket
+_TLS_READING = 0.005
 
 
 class CopyBoth:
@@ -43,13 +44,9 @@ class CopyBoth:
 
     def read(self) -> list[memoryview]:
         """Return the messages that have arrived, perhaps none; raises CaptureError when the stream has ended."""
-        if self._ending is not None:
-            raise self._ending
-        try:
-            self._pgconn.consume_input()
-        except psycopg.Error as error:
-            self._ending = refusals.disconnected(str(error).strip())
-        payloads = self._drain()
+        payloads = self._read_once()
+        if self._pgconn.ssl_in_use:
+            payloads += self._read_on(payloads)
         if self._ending is not None and not payloads:
             raise self._ending
         return payloads
@@ -104,6 +101,24 @@ class CopyBoth:
         finally:
             if not events:
                 self._selector.register(watched, selectors.EVENT_READ)
+
+    def _read_on(self, payloads: list[memoryview]) -> list[memoryview]:
+        """Read as long as something comes, for a while: TLS gives one record at a time, most often one message."""
+        further: list[memoryview] = []
+        until = time.monotonic() + _TLS_READING
+        while payloads and self._ending is None and time.monotonic() < until:
+            payloads = self._read_once()
+            further += payloads
+        return further
+
+    def _read_once(self) -> list[memoryview]:
+        if self._ending is not None:
+            return []
+        try:
+            self._pgconn.consume_input()
+        except psycopg.Error as error:
+            self._ending = refusals.disconnected(str(error).strip())
+        return self._drain()
 
     def _drain(self) -> list[memoryview]:
         payloads: list[memoryview] = []

@@ -60,11 +60,12 @@ def start(connection: db.Connection, request: Request, *, at: Lsn, queue_octets:
 
     The source skips in silence to what was confirmed, so compare `at` with the slot before (slots.verify_start).
     """
-    silence = _silence(connection)
-    result = connection.pgconn.exec_(_command(request, at, connection.info.server_version).encode())
-    if result.status != pq.ExecStatus.COPY_BOTH:
+    try:
+        silence = _silence(connection)
+        _begin(connection, request, at)
+    except BaseException:
         connection.close()
-        raise refusals.error(Refusal.of_result(result), request)
+        raise
     return ReplicationStream(CopyBoth(connection, request), at=at, silence=silence, queue_octets=queue_octets)
 
 
@@ -207,6 +208,12 @@ class ReplicationStream:
         deadline = time.monotonic() + _FAREWELL
         while not self._source.tell(self._confirmed) and time.monotonic() < deadline:
             self._source.wait(_LEAST_BETWEEN, for_messages=False)
+
+
+def _begin(connection: db.Connection, request: Request, at: Lsn) -> None:
+    result = connection.pgconn.exec_(_command(request, at, connection.info.server_version).encode())
+    if result.status != pq.ExecStatus.COPY_BOTH:
+        raise refusals.error(Refusal.of_result(result), request)
 
 
 def _silence(connection: db.Connection) -> float:

@@ -61,6 +61,14 @@ class Source:
         assert found is not None
         return found
 
+    def has_streamed(self) -> bool:
+        """Tell whether the source has sent transactions in progress."""
+        ((count,),) = self.connection.execute(
+            "select coalesce(sum(stream_txns), 0) from pg_stat_replication_slots where slot_name = %s",
+            [self.request.slot],
+        ).fetchall()
+        return bool(count)
+
     @contextmanager
     def stream(
         self, *, limits: Limits | None = None, options: dict[str, str] | None = None, linger: float = 0.01

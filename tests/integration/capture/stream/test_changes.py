@@ -1,10 +1,12 @@
 """Real changes of real tables come out as they were made, on every supported server."""
 
+from dataclasses import replace
+
 import pytest
 
 from mdm import db
 from mdm.capture.backlog import Limits
-from tests.integration.capture.stream.source_under_test import SMALL_MEMORY, Source
+from tests.integration.capture.stream.source_under_test import SMALL_MEMORY, Source, wait_until
 from tests.unit.capture import flat
 from tests.unit.capture.encoder import UNCHANGED
 from tests.unit.capture.flat import Change
@@ -204,6 +206,7 @@ def test_a_large_transaction_comes_in_parts(source: Source, options: dict[str, s
     source.publish("create table point (mpan text primary key)")
     source.execute("insert into point select n::text from generate_series(1, 2500) n", "insert into point values ('x')")
     batches = source.batches(limits=Limits(rows=1000), options=options)
+    wait_until(lambda: source.has_streamed() == bool(options))
     parts = [batch for batch in batches if batch.tables]
     assert [batch.complete for batch in parts] == [False, False, True, True]
     found = flat.changes(parts[:3])
@@ -290,3 +293,19 @@ def test_a_table_altered_in_a_streamed_transaction_is_altered_for_those_behind_i
 
 def _another(source: Source) -> db.Connection:
     return db.connect(source.dsn)
+
+
+def test_changes_of_another_origin_are_left_out_when_asked(source_18: Source) -> None:
+    source_18.publish("create table point (mpan text primary key)")
+    name = f"origin of {source_18.request.slot}"
+    source_18.execute(
+        f"select pg_replication_origin_create('{name}')",
+        f"select pg_replication_origin_session_setup('{name}')",
+        "insert into point values ('theirs')",
+        "select pg_replication_origin_session_reset()",
+        "insert into point values ('ours')",
+    )
+    source_18.request = replace(source_18.request, origin="none")
+    found = [change.after for change in source_18.changes()]
+    source_18.execute(f"select pg_replication_origin_drop('{name}')")
+    assert found == [("ours",)]
