@@ -144,6 +144,7 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
     """
+    staging.begin(connection)  # `finish` looks into its tables even where nothing is left to assemble
     stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
     taken, last = loaded.take(connection, place=(stage_pass, golden_id), limit=limit)
     if taken:
@@ -158,7 +159,6 @@ _PASS_BITS = 56
 
 
 def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
-    staging.begin(connection)
     block = journal.next_block(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
     identity.lock_ids(connection, golden_ids)

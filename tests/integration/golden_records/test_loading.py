@@ -80,3 +80,8 @@ def test_a_range_that_is_rolled_back_is_assembled_by_the_next(hub: Hub) -> None:
     _assemble(hub)
 
     assert hub.value("select count(*) from golden.metering_point") == 1
+
+
+def test_a_worker_may_find_nothing_left_to_assemble(hub: Hub) -> None:
+    _assemble(hub)
+    assert hub.rows("select count(*) from golden.golden_version") == [(0,)]
