@@ -1,6 +1,8 @@
 """A source's changes as batches: the replication connection and the assembly of its messages, put together.
 
 The consumer's loop: next_batch(), master it in a hub transaction together with the checkpoint, commit, confirm().
+No heartbeat has to be written into an idle source: its keepalives tell how far its WAL has been read, and what they
+tell becomes an empty batch, so that the checkpoint never falls behind what is confirmed.
 """
 
 import time
