@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 
 import polars as pl
-from psycopg import IsolationLevel, sql
+from psycopg import sql
 from psycopg.rows import class_row
 
 from mdm.capture import catalog, chunks
@@ -132,8 +132,6 @@ def _marks(rows: _Rows, before: _Rows | None, after: _Rows | None) -> pl.Series:
 
 
 def _import(connection: Connection, snapshot: str) -> None:
-    connection.autocommit = True
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.execute("begin isolation level repeatable read read only")
     connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
 

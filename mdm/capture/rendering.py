@@ -121,7 +121,7 @@ def _is_word(column: pl.Expr) -> pl.Expr:
 def _member(raw: pl.Expr, plan: ColumnPlan, seen: _Seen, *, snapshot: bool) -> tuple[str, pl.Expr, str]:
     """Return a member's value as an expression and the literals around it."""
     if plan.type.shape == Shape.NAME and not snapshot:
-        return "", pl.lit(plan.null), ""
+        return "", pl.when(raw.is_null()).then(pl.lit(plan.null)).otherwise(pl.lit(plan.null)), ""  # one for each row
     if seen.escapes:
         encoded = pl.struct(raw.alias("")).struct.json_encode().str.strip_prefix('{"":').str.strip_suffix("}")
         return "", pl.when(raw.is_null()).then(pl.lit(plan.null)).otherwise(encoded) if seen.nulls else encoded, ""
