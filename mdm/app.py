@@ -1,9 +1,10 @@
 """The web application's composition root: which routes there are, and what they share."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from socket import socket
 from typing import Any
 
 import uvicorn
@@ -47,51 +48,59 @@ def create(dsn: str, *, revision: str | None = None) -> FastAPI:
     return app
 
 
-def serve(dsn: str, *, address: tuple[str, int], announce: Callable[[str], None]) -> None:
-    """Serve the hub in this database on host and port (0: a free one), until a signal ends the process in order."""
-    host, port = address
-    server = _Server(
-        uvicorn.Config(
-            create(dsn, revision=_needed_revision()),
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,  # a path may hold what somebody mistyped; the metrics count routes
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        ),
-        announce,
-    )
-    server.run()
-    if not server.started:
-        raise AddressTaken(f"Nothing can be served on {host}:{port}. Choose another address with --host and --port.")
-
-
 class AddressTaken(MdmError):
     """The address to serve on cannot be had."""
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens, and lets long polls go when it shall stop."""
+class Server(uvicorn.Server):
+    """A server on an address of its own from the start; run() serves until a signal or `should_exit`."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._announce = announce
+    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                log_config=None,
+                access_log=False,  # a path may hold what somebody mistyped; the metrics count routes
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        logging.getLogger("uvicorn.access").disabled = True  # whoever adds a handler to it
+        self._app = app
+        self._socket = _listen(host, port)
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        for server in self.servers:
-            for listening in server.sockets:
-                host, port = listening.getsockname()[:2]
-                self._announce(f"Listening on http://{host}:{port}")
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        application = self.config.app
-        if isinstance(application, FastAPI):
-            application.state.hub.listener.drain()
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until the end."""
+        super().run(sockets or [self._socket])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let long polls go, then end in order."""
+        self._app.state.hub.listener.drain()
         await super().shutdown(sockets)
+
+
+def make_server(dsn: str, *, host: str, port: int) -> Server:
+    """Return a server of the hub in this database, on a free port for port 0; raises AddressTaken."""
+    return Server(create(dsn, revision=_needed_revision()), host=host, port=port)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise AddressTaken(
+            f"Nothing can be served on {host} port {port}: {error.strerror}. Choose another address with --host and "
+            "--port, or end what is there."
+        ) from error
 
 
 def _needed_revision() -> str | None:

@@ -91,7 +91,7 @@ async def _await_changes(hub: State, head: Head, span: tuple[int, int], wait: fl
             news.clear()
             changes = await _find(hub, head, span)
             left = deadline - time.monotonic()
-            if changes.entries or left <= 0:
+            if changes.entries or left <= 0 or hub.listener.is_closing:
                 return changes
             with suppress(TimeoutError):
                 await wait_for(news.wait(), left)

@@ -40,7 +40,12 @@ async def ready(request: Request) -> Response:
     return Response(orjson.dumps({"status": "ready"}), media_type=JSON)
 
 
-@router.get("/metrics", summary="Give metrics for Prometheus")
+@router.get(
+    "/metrics",
+    summary="Give metrics for Prometheus",
+    responses={200: {"description": "Metrics", "content": {"text/plain": {}}}},
+    response_class=Response,
+)
 async def show_metrics() -> Response:
     """Give metrics in Prometheus's text format."""
     return Response(telemetry.metrics(), media_type=CONTENT_TYPE_LATEST)

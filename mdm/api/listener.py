@@ -6,25 +6,32 @@ from contextlib import contextmanager
 
 import psycopg
 import structlog
+from prometheus_client import Gauge
 from psycopg import sql
 
 from mdm.api import keys
 from mdm.distribution import feed
+from mdm.telemetry import REGISTRY
 
 _log = structlog.get_logger(__name__)
+
+_WAITING = Gauge("mdm_feed_readers", "Readers of changes that are being answered or wait", registry=REGISTRY)
 
 _PAUSE = 0.5  # seconds between attempts to listen again, and between looks whether to go on
 
 
 class Listener:
-    """Wakes those who wait for a view when it has new entries, and all of them when it may have missed some."""
+    """Wakes those who wait for a view when it has new entries, and all of them when it may have missed some.
+
+    Once it is closing nobody may wait any longer.
+    """
 
     def __init__(self, dsn: str, *, on_revoked: Callable[[], None]) -> None:
         self._dsn = dsn
         self._on_revoked = on_revoked
         self._waiting: dict[int, set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._closing = False
+        self.is_closing = False
 
     async def open(self) -> None:
         """Begin to listen; returns at once."""
@@ -38,23 +45,22 @@ class Listener:
 
     def drain(self) -> None:
         """Let nobody wait any longer, since the process is about to end."""
-        self._closing = True
+        self.is_closing = True
         self._wake_all()
 
     @contextmanager
     def watch(self, view_id: int) -> Iterator[asyncio.Event]:
         """Give an event that is set as soon as the view has new entries. Watch first, then look, then wait."""
         event = asyncio.Event()
-        if self._closing:
-            event.set()
         self._waiting.setdefault(view_id, set()).add(event)
         try:
-            yield event
+            with _WAITING.track_inprogress():
+                yield event
         finally:
             self._waiting[view_id].discard(event)
 
     async def _listen_for_ever(self) -> None:
-        while not self._closing:
+        while not self.is_closing:
             try:
                 await self._listen()
             except psycopg.OperationalError as error:
@@ -69,7 +75,7 @@ class Listener:
                 await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
             self._wake_all()
             self._on_revoked()
-            while not self._closing:
+            while not self.is_closing:
                 async for notice in connection.notifies(timeout=_PAUSE):
                     self._take(notice)
 

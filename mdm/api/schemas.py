@@ -53,6 +53,7 @@ async def list_schemas() -> Response:
 @router.get(
     "/{name}/{file}",
     summary="Read a published schema",
+    response_class=Response,
     responses=problems.documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
     | {200: {"description": "The schema", "content": {kind: {} for kind, _ in _WRITERS.values()}}},
 )

@@ -27,6 +27,7 @@ _EXAMPLE = (
 @router.get(
     "/{name}/snapshot",
     summary="Take a view's content",
+    response_class=Response,
     responses=REFUSALS | {200: {"description": "The view, then its rows", "content": {NDJSON: {"example": _EXAMPLE}}}},
     openapi_extra={"security": SECURITY},
 )

@@ -20,5 +20,10 @@ def serve(
     from mdm import hub, settings
 
     chosen = settings.load()
-    address = (chosen.api_host if host is None else host, chosen.api_port if port is None else port)
-    application.serve(hub.initialise(chosen), address=address, announce=typer.echo)
+    server = application.make_server(
+        hub.initialise(chosen),
+        host=chosen.api_host if host is None else host,
+        port=chosen.api_port if port is None else port,
+    )
+    typer.echo(f"Listening on {server.url}")
+    server.run()

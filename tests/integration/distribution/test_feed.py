@@ -7,7 +7,7 @@ import pytest
 
 from mdm import db
 from mdm.distribution import feed
-from tests.integration.distribution.conftest import ADDRESSES, Market
+from tests.integration.distribution.market import ADDRESSES, Market
 
 VIEW = ("mss-metering-point", "BOLT")
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mdm import db
 from mdm.distribution import feed
-from tests.integration.distribution.conftest import Market, canonical
+from tests.integration.distribution.market import Market, canonical
 
 WRITERS, TRANSACTIONS, POINTS = 8, 25, 40
 VIEWS = (("mss-appointment", "BOLT"), ("mds-metering-point", "SETL"))

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from mdm import db
 from mdm.distribution import composition, contracts, feed, json_schemas, projection
 from tests.factories import mpan
-from tests.integration.distribution.conftest import ADDRESSES, CONTRACTS, METERS, Market, canonical
+from tests.integration.distribution.market import ADDRESSES, CONTRACTS, METERS, Market, canonical
 
 VIEWS = [("mss", "BOLT"), ("mss", "KITE"), ("msa", "DART"), ("umso", "LAMP"), ("mds", "SETL")]
 

@@ -1,0 +1,42 @@
+"""The API keeps to what its OpenAPI document says, whatever is sent to it."""
+
+from typing import Any
+
+import httpx
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.result import Ok
+
+from tests.integration.api.conftest import Api
+
+BOUNDED = settings(
+    max_examples=15,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_answers_are_as_documented(api: Api) -> None:
+    """Send each operation what its schema allows and what it does not; every answer is one that is documented."""
+    headers = {"Authorization": f"Bearer {api.key('view:read', 'golden:read', role='MSS', recipient='BOLT')}"}
+    described = schemathesis.openapi.from_url(f"{api.url}/v1/openapi.json")
+    for operation in [found.ok() for found in described.get_all_operations() if isinstance(found, Ok)]:
+
+        @BOUNDED
+        @given(case=operation.as_strategy())
+        def send(case: Any) -> None:
+            case.query.pop("wait", None)
+            case.call_and_validate(headers=headers, timeout=30)
+
+        send()
+
+
+def test_document_has_examples_and_says_which_operations_need_a_key(api: Api) -> None:
+    document = httpx.get(f"{api.url}/v1/openapi.json").json()
+    assert document["paths"]["/v1/views/{name}/changes"]["get"]["security"] == [{"bearer": []}]
+    answer = document["paths"]["/v1/views/{name}/changes"]["get"]["responses"]["200"]["content"]
+    assert set(answer) == {"application/json", "application/x-ndjson", "application/xml"}
+    assert answer["application/json"]["example"]["entries"]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
