@@ -1,8 +1,8 @@
 """The rows inside messages: where each value lies, column by column over all rows, and the values as Polars frames.
 
 Pure, and without a loop over rows. Values are asked for as text: text is what the frames promise for every type, so
-binary values would have to be printed again here, type by type, while decoding text takes a core one microsecond for
-a row of eight columns, a third of what the source takes to send it.
+binary values would have to be printed again here, type by type. Measured on eight columns: binary saves the source up
+to one of its four microseconds a row, and decoding text takes one microsecond in all.
 """
 
 from collections.abc import Sequence
