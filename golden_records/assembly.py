@@ -124,8 +124,8 @@ def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequen
     with staging.frames_only(connection):
         connection.execute(_delta_query(), parameters)
     connection.execute(_REMOVED, parameters)
-    connection.execute(_VERSIONS, parameters)
     with staging.frames_only(connection):
+        connection.execute(_VERSIONS, parameters)
         connection.execute(_FINAL, parameters)
     for entity in named:
         _write(connection, entity)

@@ -11,11 +11,11 @@ _COMPARE = """
 insert into stage_conflict
 select w.golden_id, w.item_group, w.item, c.source_id, c.change_id, c.item_values -> w.item,
        {winner}, w.change_id, w.value, i.owner, t.committed_at
-from (select distinct on (golden_id, item) * from stage_item where not is_aside
-      order by golden_id, item, tx desc) w
+from (select golden_id, item_group, max(tx) as tx from stage_event where not is_aside group by 1, 2) e
+join stage_candidate c on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place > 1
+join stage_item w on w.golden_id = e.golden_id and w.item_group = e.item_group and w.tx = e.tx
+    and not w.is_aside and c.source_id <> {winner}
 join golden.catalogue_item i on i.item_group = w.item_group and i.item = w.item
-join stage_candidate c on c.golden_id = w.golden_id and c.item_group = w.item_group and c.tx = w.tx
-    and c.place > 1 and c.source_id <> {winner}
 join stage_tx t on t.tx = w.tx
 where not i.is_dated and nullif(w.value, 'null') is not null and nullif(c.item_values -> w.item, 'null') is not null
   and upper(replace(c.item_values ->> w.item, ' ', '')) <> upper(replace(w.value #>> '{}', ' ', ''))

@@ -29,7 +29,8 @@ create temp table if not exists stage_version (
     change_id bigint, point_id bigint, record jsonb, quarantine_id bigint, until_tx int,
     stored_id bigint, place tid) on commit delete rows;
 create temp table if not exists stage_event (
-    golden_id bigint, entity text, item_group text, tx int, is_aside boolean) on commit delete rows;
+    golden_id bigint, entity text, item_group text, tx int, is_aside boolean,
+    is_following boolean) on commit delete rows;
 create temp table if not exists stage_candidate (
     golden_id bigint, item_group text, tx int, source_id int, place int, item_values jsonb,
     change_id bigint) on commit delete rows;

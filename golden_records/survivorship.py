@@ -12,6 +12,7 @@ import psycopg
 
 from golden_records import catalogue, rows, staging
 
+RULE_ITEMS = ("market_segment", "connection_type", "created_date", "disconnection_date")
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
 AT_POINT = ("appointment", "asset", "provider")
@@ -37,8 +38,8 @@ where v.point_id is not null and v.item_group = any (%(groups)s) and not exists 
 """
 
 _PROPAGATE = """
-insert into stage_event (golden_id, entity, item_group, tx, is_aside)
-select golden_id, entity, item_group, tx, false from (
+insert into stage_event (golden_id, entity, item_group, tx, is_aside, is_following)
+select golden_id, entity, item_group, tx, false, true from (
     select p.point_id as golden_id, 'metering_point' as entity, 'energisation' as item_group, p.tx
     from stage_appointed p join golden.metering_point g on g.golden_id = p.point_id
     union
@@ -46,7 +47,16 @@ select golden_id, entity, item_group, tx, false from (
     from stage_appointed p join golden.meter m on m.metering_point_id = p.point_id
     cross join unnest(array['asset', 'provider']) g (item_group)
 ) follow
-except select golden_id, entity, item_group, tx, false from stage_event
+except select golden_id, entity, item_group, tx, false, true from stage_event
+"""
+
+# An appointment seldom changes who owns a meter: where the first in rank is who it was, nothing follows.
+_UNMOVED = """
+delete from stage_event e using stage_candidate c, golden.{entity} g
+where e.is_following and e.entity = '{entity}' and g.golden_id = e.golden_id
+  and c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
+  and c.change_id in (select value::bigint from jsonb_each_text(g.lineage) l
+                      join golden.catalogue_item i on i.item = l.key and i.item_group = e.item_group)
 """
 
 _CANDIDATES = """
@@ -113,7 +123,7 @@ from stage_event e
 left join stage_candidate c
     on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
 join golden.catalogue_item i on i.item_group = e.item_group
-where e.item_group = any (%(groups)s)
+where e.item_group = any (%(groups)s) and (not e.is_aside or i.item = any (%(rule_items)s))
 """
 
 # Where the first is silent about an item, the next in rank that is not speaks.
@@ -156,9 +166,13 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     """Rank the candidates of the noted events of these groups and write the surviving values to stage_item."""
     connection.execute(_FETCH, {"groups": list(groups)})
     place = _IS_APPOINTED if by_appointment else "0"
-    parameters = {"groups": list(groups), "undated": list(UNDATED)}
+    parameters = {"groups": list(groups), "undated": list(UNDATED), "rule_items": list(RULE_ITEMS)}
     with staging.frames_only(connection):
         connection.execute(_CANDIDATES.format(place=place), parameters)
+    if by_appointment:
+        for entity in ("metering_point", "meter"):
+            connection.execute(_UNMOVED.format(entity=entity))
+    with staging.frames_only(connection):
         connection.execute(_ITEMS, parameters)
         if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
             connection.execute(_FALL_BACK, parameters)
