@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
         )
         logging.getLogger("uvicorn.access").disabled = True  # whoever adds a handler to it
         self._app = app
-        self._socket = _listen(host, port)
+        self._socket = listen(host, port)
 
     @property
     def url(self) -> str:
@@ -93,7 +93,8 @@ def make_server(dsn: str, *, host: str, port: int) -> Server:
     return Server(create(dsn, revision=_needed_revision()), host=host, port=port)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address to serve on, a free one for port 0; raises AddressTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
