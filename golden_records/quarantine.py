@@ -13,6 +13,15 @@ from psycopg.types.json import Jsonb
 from golden_records import journal, rows
 from rules import registry
 
+
+def _closed(op: str) -> str:
+    """Write when and how a row closes that a later change of the same part, of this kind, renews or withdraws."""
+    return (
+        f"case when {op} is not null then clock_timestamp() end,"
+        f" case {op} when 'd' then 'withdrawn' when 'u' then 'superseded' end"
+    )
+
+
 CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
 
 _CLOSE_RENEWED = """
@@ -81,27 +90,37 @@ order by q.quarantine_id limit %(limit)s
 
 _NOTE_RETRIES = "insert into stage_retry select quarantine_id from stage_record where quarantine_id is not null"
 
-_ADD_REJECTS = """
+_ADD_REJECTS = f"""
 insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
-                               quarantined_at)
+                               quarantined_at, closed_at, outcome)
 select distinct on (j.source_key) j.source_id, j.source_key, '', j.change_id, j.commit_lsn, j.ordinal, r.reason,
-       clock_timestamp()
+       clock_timestamp(), {_closed("n.op")}
 from stage_reject r join golden.journal j using (change_id)
+left join (select source_key, max(change_id) as change_id, (array_agg(op order by change_id desc))[1] as op
+           from stage_record where quarantine_id is null group by 1) n
+    on n.source_key = j.source_key and n.change_id > j.change_id
 where j.source_key is not null
 order by j.source_key, j.change_id desc
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """
 
 _ADD = """
+with held as not materialized ({records}), latest as (
+    select source_id, source_key, item_group, max(seq) as seq, (array_agg(op order by seq desc))[1] as op
+    from held where quarantine_id is null group by 1, 2, 3
+)
 insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, rule, reason,
-                               record, point_key, quarantined_at)
+                               record, point_key, quarantined_at, closed_at, outcome)
 select distinct on (r.source_id, r.source_key, r.item_group)
        r.source_id, r.source_key, r.item_group, j.change_id, j.commit_lsn, j.ordinal, v.rule,
-       coalesce(n.title, 'The record has no key'), r.record, r.record ->> 'point_key', clock_timestamp()
+       coalesce(n.title, 'The record has no key'), r.record, r.record ->> 'point_key', clock_timestamp(),
+       {closed}
 from stage_violation v
-join ({records}) r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
+join held r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
     and r.seq = v.change_no
 join golden.journal j on j.change_id = r.change_id
+left join latest l on l.source_id = r.source_id and l.source_key = r.source_key and l.item_group = r.item_group
+    and l.seq > r.seq
 left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rule
 where v.severity = 'E' and r.quarantine_id is null
 order by r.source_id, r.source_key, r.item_group, r.seq desc, v.rule
@@ -109,10 +128,11 @@ on conflict (source_id, source_key, item_group) where closed_at is null do nothi
 """
 
 _STAGED = """
-select s.source_id, s.source_key, s.item_group, s.change_no as seq, s.change_id, to_jsonb(s) as record, s.quarantine_id
+select s.source_id, s.source_key, s.item_group, s.op, s.change_no as seq, s.change_id, to_jsonb(s) as record,
+       s.quarantine_id
 from stage_record s
 """
-_VERSIONED = "select source_id, source_key, item_group, seq, change_id, record, quarantine_id from stage_version"
+_VERSIONED = "select source_id, source_key, item_group, op, seq, change_id, record, quarantine_id from stage_version"
 
 
 _DESCRIBE = """
@@ -144,11 +164,15 @@ def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int,
         connection.execute(_CLOSE_REJECTS, bounds)
 
 
-def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> None:
-    """Put the quarantined records of points that this part changes through again, at the point's transaction."""
+def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> bool:
+    """Put the quarantined records of points that this part changes through again, at the point's transaction.
+
+    Called when the points are locked: whoever held a record back because of them has committed by then.
+    """
     staged = connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES}).rowcount
     if staged:
         connection.execute(_NOTE_RETRIES)
+    return staged > 0
 
 
 def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int:
@@ -160,7 +184,8 @@ def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int
 
 def hold_records(connection: psycopg.Connection) -> None:
     """Quarantine rejected changes and the staged records that violate a rule of severity E."""
-    connection.execute(_ADD_REJECTS)
+    if rows.single(connection, "select exists (select from stage_reject)"):
+        connection.execute(_ADD_REJECTS)
     keyless = connection.execute(
         "insert into stage_violation select source_id, change_no, source_key, item_group, null, 'E'"
         " from stage_record where op = 'u' and key is null"
@@ -186,7 +211,22 @@ def hold_versions(connection: psycopg.Connection) -> None:
 
 def _hold(connection: psycopg.Connection, records: str) -> None:
     titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
-    connection.execute(_ADD.format(records=records), {"titles": Jsonb(titles)})
+    connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
+
+
+def close_overtaken(connection: psycopg.Connection) -> None:
+    """Close what was held back in this part where a later version of the same record passed in it."""
+    connection.execute(
+        """
+        update golden.quarantine q
+        set closed_at = clock_timestamp(), outcome = case v.op when 'd' then 'withdrawn' else 'superseded' end
+        from stage_violation h
+        join stage_version v on v.source_id = h.source_id and v.source_key = h.source_key
+            and v.item_group = h.item_group and v.until_tx is null and v.seq > h.change_no and v.quarantine_id is null
+        where h.severity = 'E' and q.closed_at is null and q.source_id = h.source_id
+          and q.source_key = h.source_key and q.item_group = h.item_group
+        """
+    )
 
 
 def finish_retries(connection: psycopg.Connection) -> None:

@@ -1,11 +1,25 @@
 """Bad records: held back with their reason, put through again, never in the way of the good ones."""
 
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
 from mdm import mastering
 from tests import factories
-from tests.factories import NOW, Change, appointment, meter, mpan, point
+from tests.factories import NOW, Change, Transaction, appointment, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
 
 KEY = mpan(1)
+
+
+def wait_for_lock(observer: Hub, waiting: Hub) -> None:
+    """Wait until the session of another hub waits for a lock that this one holds."""
+    blocked = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+    deadline = time.monotonic() + 20
+    while observer.value(blocked, waiting.connection.info.backend_pid) is not True:
+        assert time.monotonic() < deadline, "nobody waits for the lock"
+        observer.connection.execute("select pg_stat_clear_snapshot()")
 
 
 def _open(hub: Hub) -> list[tuple[object, ...]]:
@@ -150,3 +164,84 @@ def test_what_passes_after_reference_data_was_mended_is_mastered(hub: Hub) -> No
 
     assert hub.value("select market_segment from golden.metering_point") == "S"
     assert hub.value("select outcome from golden.quarantine") == "mastered"
+
+
+def test_a_row_that_is_mended_in_the_same_batch_does_not_stay_held(hub: Hub) -> None:
+    hub.change("smrs10", point(KEY, "segment", market_segment="A"))
+
+    hub.master(
+        "smrs10",
+        Transaction(changes=[appointment(KEY, role="MSS"), appointment(mpan(2), contract_reference=None)]),
+        Transaction(changes=[appointment(KEY, role="MSS", status="de-appointed")]),
+        Transaction(changes=[appointment(mpan(2), contract_reference="C2")]),
+    )
+
+    assert _open(hub) == []
+    assert hub.rows("select rule, outcome from golden.quarantine order by rule") == [
+        (11, "superseded"),
+        (14, "superseded"),
+    ]
+    assert hub.value("select count(*) from golden.appointment") == 2
+
+
+def test_a_held_row_that_is_deleted_in_the_same_batch_is_withdrawn(hub: Hub) -> None:
+    hub.master(
+        "smrs10",
+        Transaction(changes=[appointment(KEY, contract_reference=None)]),
+        Transaction(changes=[appointment(KEY, op="d")]),
+    )
+
+    assert hub.rows("select rule, outcome from golden.quarantine") == [(11, "withdrawn")]
+
+
+def test_an_untypable_row_that_is_mended_in_the_same_batch_does_not_stay_held(hub: Hub) -> None:
+    garbage = replace(meter(KEY, "L1"), reject="displayed_digits is not an int")
+
+    hub.master("mss", Transaction(changes=[garbage]), Transaction(changes=[meter(KEY, "L1")]))
+
+    assert hub.rows("select reason, outcome from golden.quarantine") == [
+        ("displayed_digits is not an int", "superseded")
+    ]
+
+
+def test_a_row_that_is_wrong_to_the_end_of_the_batch_is_held_once(hub: Hub) -> None:
+    hub.master(
+        "smrs10",
+        Transaction(changes=[appointment(KEY, contract_reference="C1")]),
+        Transaction(changes=[appointment(KEY, contract_reference=None)]),
+        Transaction(changes=[appointment(KEY, contract_reference="")]),
+    )
+
+    assert [rule for rule, _ in _open(hub)] == [11]
+    assert hub.value("select contract_reference from golden.appointment") == "C1"
+
+
+def test_a_record_that_a_later_one_of_the_same_batch_overtakes_does_not_stay_held(hub: Hub) -> None:
+    hub.change("smrs10", point(KEY, "segment", market_segment="A"))
+
+    hub.master(
+        "smrs10",
+        Transaction(changes=[appointment(KEY, role="MSS")]),
+        Transaction(changes=[appointment(KEY, role="MSS", status="lapsed", appointed_to="2025-12-31")]),
+    )
+
+    assert _open(hub) == []
+    assert hub.rows("select rule, outcome from golden.quarantine") == [(14, "superseded")]
+    assert hub.value("select status from golden.appointment") == "lapsed"
+
+
+def test_a_record_held_while_its_point_is_being_mended_is_healed(open_hub: Callable[[], Hub]) -> None:
+    registration, service = open_hub(), open_hub()
+    registration.change("smrs10", point(KEY, "segment", market_segment="S"))
+    mended = threading.Thread(target=registration.change, args=("smrs10", point(KEY, "segment", market_segment="A")))
+
+    with service.connection.transaction():
+        held = factories.batch(service.sources["msa"], Transaction(changes=[appointment(KEY, role="MSA")]))
+        mastering.apply(service.connection, held)
+        mended.start()
+        wait_for_lock(service, registration)
+        mastering.finish(service.connection)
+    mended.join(timeout=30)
+
+    assert _open(service) == []
+    assert service.value("select role from golden.appointment") == "MSA"
