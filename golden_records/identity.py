@@ -23,25 +23,14 @@ left join golden.crosswalk c on c.entity = k.entity and c.key = k.key and c.unli
 left join golden.crosswalk w on w.entity = k.entity and w.key = k.alt_key and w.unlinked_at is null
 """
 
-_IS_STRONG = """(case s.entity when 'meter' then right(s.key, 2) <> '|*' when 'address' then left(s.key, 5) = 'UPRN:'
-                 else true end)"""
-
-_ADOPT = f"""
-insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
-select distinct on (k.entity, k.alt_golden_id) k.entity, k.key, k.alt_golden_id, 'AUTO', clock_timestamp()
-from stage_key k
-where k.golden_id is null and k.alt_golden_id is not null and not exists (
-    select from golden.crosswalk s
-    where s.golden_id = k.alt_golden_id and s.unlinked_at is null and {_IS_STRONG})
-order by k.entity, k.alt_golden_id, k.key
-on conflict (entity, key) where unlinked_at is null do nothing
-"""
+_IS_STRONG = """(case {0}.entity when 'meter' then right({0}.key, 2) <> '|*'
+                 when 'address' then left({0}.key, 5) = 'UPRN:' else true end)"""
 
 _CLAIM = """
 with claimed as (
     insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
     select entity, key, nextval('golden.golden_id'), 'AUTO', clock_timestamp()
-    from (select entity, key from stage_key where golden_id is null and ({which}) order by entity, key) missing
+    from ({missing} order by entity, key) missing
     on conflict (entity, key) where unlinked_at is null do nothing
     returning entity, golden_id
 )
@@ -49,7 +38,39 @@ insert into golden.golden_record (golden_id, entity, created_at)
 select golden_id, entity, clock_timestamp() from claimed
 """
 
-_CLAIM_WEAK = """
+_MISSING_WEAK = f"""
+select entity, alt_key as key from stage_key
+where golden_id is null and alt_key is not null and alt_golden_id is null
+union
+select entity, key from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
+"""
+
+_MISSING = "select entity, key from stage_key where golden_id is null"
+
+_FIND = """
+update stage_key k set {found} = c.golden_id
+from golden.crosswalk c
+where k.{found} is null and c.entity = k.entity and c.key = k.{key} and c.unlinked_at is null
+"""
+
+_LOCK_ADOPTED = """
+select from golden.golden_record
+where golden_id in (select alt_golden_id from stage_key where golden_id is null and alt_golden_id is not null)
+order by golden_id for no key update
+"""
+
+_ADOPT = f"""
+insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
+select distinct on (k.entity, k.alt_golden_id) k.entity, k.key, k.alt_golden_id, 'AUTO', clock_timestamp()
+from stage_key k
+where k.golden_id is null and k.alt_golden_id is not null and not exists (
+    select from golden.crosswalk s
+    where s.golden_id = k.alt_golden_id and s.unlinked_at is null and {_IS_STRONG.format("s")})
+order by k.entity, k.alt_golden_id, k.key
+on conflict (entity, key) where unlinked_at is null do nothing
+"""
+
+_LINK_WEAK = """
 insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
 select distinct on (entity, alt_key) entity, alt_key, golden_id, 'AUTO', clock_timestamp()
 from stage_key where alt_key is not null and alt_golden_id is null and golden_id is not null
@@ -57,36 +78,31 @@ order by entity, alt_key, golden_id
 on conflict (entity, key) where unlinked_at is null do nothing
 """
 
-_FIND = """
-update stage_key k set golden_id = c.golden_id
-from golden.crosswalk c
-where k.golden_id is null and c.entity = k.entity and c.key = k.key and c.unlinked_at is null
-"""
-
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
+    connection.execute("truncate stage_key")
     connection.execute(_COLLECT)
     counted = connection.execute(
         "select count(*) filter (where golden_id is null),"
         " count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key"
     ).fetchone()
     new, new_weak = counted or (0, 0)
+    if new_weak:
+        connection.execute(_LINK_WEAK)
     if new:
-        _claim(connection, which="alt_key is not null")
-    if new or new_weak:
-        connection.execute(_CLAIM_WEAK)
-    if new:
-        connection.execute(_FIND)
-        _claim(connection, which="true")
+        _claim(connection)
 
 
-def _claim(connection: psycopg.Connection, *, which: str) -> None:
-    if which != "true":
-        connection.execute(_ADOPT)
-        connection.execute(_FIND)
-    connection.execute(_CLAIM.format(which=which))
-    connection.execute(_FIND)
+def _claim(connection: psycopg.Connection) -> None:
+    """Claim by the weak key first, which all who present one thing share; then one strong key may have it."""
+    connection.execute(_CLAIM.format(missing=_MISSING_WEAK))
+    connection.execute(_FIND.format(found="alt_golden_id", key="alt_key"))
+    connection.execute(_LOCK_ADOPTED)
+    connection.execute(_ADOPT)
+    connection.execute(_FIND.format(found="golden_id", key="key"))
+    connection.execute(_CLAIM.format(missing=_MISSING))
+    connection.execute(_FIND.format(found="golden_id", key="key"))
 
 
 def lock(connection: psycopg.Connection) -> None:

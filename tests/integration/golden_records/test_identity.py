@@ -1,12 +1,16 @@
 """Identity: one golden record for one thing, whoever presents it, in whatever order, at once or one after another."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.factories import Change, Transaction, address, meter, mpan, point
+from mdm import mastering
+from tests import factories
+from tests.factories import Change, Transaction, address, batch, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
+from tests.integration.golden_records.test_quarantine import wait_for_lock
 
 KEY = mpan(1)
 
@@ -108,3 +112,44 @@ def test_sources_that_race_on_the_same_new_keys_make_one_golden_record_each(
         " on v.golden_id = g.golden_id and v.version = g.version where v.lineage <@ g.lineage is not true"
     )
     assert hub.value(stale) == 0
+
+
+@pytest.mark.parametrize(("first", "second"), [("mds", "smrs10"), ("smrs10", "mds")])
+def test_sources_that_race_on_a_meter_make_one_although_one_of_them_knows_no_maker(
+    open_hub: Callable[[], Hub], first: str, second: str
+) -> None:
+    makers = {"smrs10": "LANDIS", "mds": None}
+    ahead, behind, watcher = open_hub(), open_hub(), open_hub()
+    fitted = {source: Transaction(changes=[meter(KEY, "S1", make=maker)]) for source, maker in makers.items()}
+    racing = threading.Thread(target=behind.master, args=(second, fitted[second]))
+
+    with ahead.connection.transaction():
+        mastering.apply(ahead.connection, batch(ahead.sources[first], fitted[first]))
+        racing.start()
+        wait_until_blocked(watcher, behind.connection.info.backend_pid)
+    racing.join(timeout=20)
+
+    assert watcher.value("select count(*) from golden.meter") == 1
+
+
+def wait_until_blocked(hub: Hub, pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while hub.value("select cardinality(pg_blocking_pids(%s))", pid) == 0:
+        assert time.monotonic() < deadline, "the other session did not wait"
+        time.sleep(0.01)
+
+
+def test_a_weak_and_a_strong_key_that_race_are_one_meter(open_hub: Callable[[], Hub]) -> None:
+    first, second = open_hub(), open_hub()
+    strong = threading.Thread(target=second.change, args=("smrs10", meter(KEY, "L1", make="LANDIS")))
+
+    with first.connection.transaction():
+        mastering.apply(
+            first.connection, factories.batch(first.sources["mds"], Transaction(changes=[meter(KEY, "L1", make=None)]))
+        )
+        strong.start()
+        wait_for_lock(first, second)
+        mastering.finish(first.connection)
+    strong.join(timeout=30)
+
+    assert first.rows("select make from golden.meter") == [("LANDIS",)]
