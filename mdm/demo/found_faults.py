@@ -1,0 +1,136 @@
+"""What the hub found of the faults that were planted: the ledger beside quarantine, violations and conflicts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from mdm import db
+from mdm.demo import frames
+from mdm.demo.ledger import Fault
+from rules import registry
+from rules.model import Severity
+
+COPIES_AGREE = 39
+"""The rule that copies agree with their owner's value: what breaks it is a conflict."""
+
+_QUARANTINED = """
+select distinct s.name as source, q.source_key from golden.quarantine q join golden.source_system s using (source_id)
+where q.closed_at is null
+"""
+
+_VIOLATING = """
+select distinct s.name as source, v.source_key from golden.violation v join golden.source_system s using (source_id)
+where v.closed_at is null and v.rule = {rule}
+"""
+
+# A conflict concerns a point when it is about the point itself, its address, a meter or an appointment of it.
+_CONFLICTING = """
+select distinct s.name as source, p.mpan
+from golden.conflict c join golden.source_system s using (source_id)
+join (
+    select golden_id, mpan from golden.metering_point
+    union all select address_id, mpan from golden.metering_point
+    union all select m.golden_id, p.mpan from golden.meter m
+              join golden.metering_point p on p.golden_id = m.metering_point_id
+    union all select golden_id, mpan from golden.appointment
+) p using (golden_id)
+where c.closed_at is null
+"""
+
+
+class Finding(StrEnum):
+    """Where a fault of a kind is to be found."""
+
+    QUARANTINE = "quarantine"
+    VIOLATION = "violation"
+    CONFLICT = "conflict"
+    UNCHECKED = "no rule for it yet"
+    UNDONE = "made good again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultKind:
+    """How many faults of one kind were planted, and how many of them the hub has found."""
+
+    kind: str
+    rule: int | None
+    finding: Finding
+    planted: int
+    found: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all are found that can be."""
+        return self.finding in {Finding.UNCHECKED, Finding.UNDONE} or self.found == self.planted
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the kind as --json prints it."""
+        return {
+            "kind": self.kind,
+            "rule": self.rule,
+            "finding": self.finding.value,
+            "planted": self.planted,
+            "found": self.found,
+        }
+
+
+def compare(connection: db.Connection, faults: Sequence[Fault]) -> list[FaultKind]:
+    """Return each kind of fault that was planted, by rule, with how many of it the hub has found."""
+    if not faults:
+        return []
+    planted = pl.DataFrame(
+        [{"kind": fault.kind, "source": fault.source.value, **_key(fault)} for fault in faults],
+        schema={"kind": pl.String, "source": pl.String, "source_key": pl.String, "mpan": pl.String},
+    )
+    kinds = {fault.kind: fault.rule for fault in sorted(faults, key=lambda fault: (fault.rule or 0, fault.kind))}
+    return [_kind(connection, planted.filter(pl.col("kind") == kind), kind, rule) for kind, rule in kinds.items()]
+
+
+def spoil_records(faults: Iterable[Fault]) -> set[str]:
+    """Return the points at which a fault keeps the golden records from what the owner says, or may do so."""
+    return {
+        mpan
+        for fault in faults
+        if finding(fault.rule) in {Finding.QUARANTINE, Finding.UNCHECKED}
+        for mpan in (fault.mpan, fault.neighbour)
+        if mpan is not None
+    }
+
+
+def finding(rule: int | None) -> Finding:
+    """Return where a breach of a rule is to be found."""
+    if rule is None:
+        return Finding.UNDONE
+    if rule == COPIES_AGREE:
+        return Finding.CONFLICT
+    if rule not in registry.RULES:
+        return Finding.UNCHECKED
+    is_error = registry.get(rule).severity is Severity.ERROR
+    return Finding.QUARANTINE if is_error else Finding.VIOLATION
+
+
+def _key(fault: Fault) -> dict[str, str]:
+    return {"source_key": fault.source_key, "mpan": fault.mpan}
+
+
+def _kind(connection: db.Connection, planted: pl.DataFrame, kind: str, rule: int | None) -> FaultKind:
+    where = finding(rule)
+    return FaultKind(
+        kind=kind, rule=rule, finding=where, planted=planted.height, found=_count(connection, planted, where, rule)
+    )
+
+
+def _count(connection: db.Connection, planted: pl.DataFrame, where: Finding, rule: int | None) -> int:
+    match where:
+        case Finding.QUARANTINE:
+            found = frames.read_from(connection, _QUARANTINED)
+        case Finding.VIOLATION:
+            found = frames.read_from(connection, _VIOLATING.format(rule=rule))
+        case Finding.CONFLICT:
+            found = frames.read_from(connection, _CONFLICTING)
+        case _:
+            return 0
+    return planted.join(found, on=found.columns, how="semi").height
