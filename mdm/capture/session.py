@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from golden_records import journal
+from golden_records import journal, statistics
 from mdm import db, mastering
 from mdm.capture import checkpoint, loads, mapping, replication, starting, stream
 from mdm.capture.backlog import Limits
@@ -272,6 +272,7 @@ class Session:
 
     def _enter(self, state: State) -> None:
         if self.state.state is not state:
+            statistics.renew(self.hub, changed_share=0.1)
             with db.transaction(self.hub):
                 checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
                 checkpoint.enter(self.hub, self.captured.source_id, state)

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg import IsolationLevel, sql
 
+from golden_records import statistics
 from mdm import db, mastering
 from mdm.capture import checkpoint, chunks, loads, mapping
 from mdm.capture.capturing import Captured
@@ -108,6 +109,7 @@ class InitialLoad:
             else:
                 break
         self.captured.at(Point.CHUNK_COMMITTED)
+        statistics.renew(hub, changed_share=1.0)
 
     def _place(self, rows: int) -> Place:
         """Give a chunk its ordinals: dense over the whole snapshot, in the order in which the chunks were read."""
