@@ -1,0 +1,1 @@
+"""mdm capture --print, as a person runs it."""
