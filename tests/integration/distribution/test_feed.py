@@ -7,7 +7,7 @@ import pytest
 
 from mdm import db
 from mdm.distribution import feed
-from tests.integration.distribution.market import ADDRESSES, Market
+from tests.integration.distribution.market import ADDRESSES, CONTRACTS, Market
 
 VIEW = ("mss-metering-point", "BOLT")
 
@@ -134,3 +134,18 @@ def test_late_committer_that_shares_a_point_hides_nothing(market: Market) -> Non
             feed.publish(market.connection)
     body = market.content(*VIEW)[1]
     assert (body["energisation_status"], body["address"]["line_1"]) == ("D", "after")
+
+
+def test_reference_that_another_transaction_makes_meanwhile_is_followed(market: Market) -> None:
+    """A contract is written while another session appoints under it; the contract's own transaction publishes last."""
+    market.add_point(1)
+    with db.connect(market.dsn) as session:
+        other = Market(dsn=market.dsn, connection=session)
+        with db.transaction(market.connection):
+            market.put("contract", CONTRACTS + 1, reference="C1", segments="S")
+            market.touch(CONTRACTS + 1)
+            other.appoint(1, contract_id=CONTRACTS + 1)
+            other.publish(1)
+            feed.publish(market.connection)
+    (appointment,) = market.content(*VIEW)[1]["appointments"]
+    assert appointment["contract"] == {"reference": "C1", "segments": "S"}

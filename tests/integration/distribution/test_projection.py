@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from golden_records import reference
 from mdm import db
 from mdm.distribution import composition, contracts, feed, json_schemas, projection
 from tests.factories import mpan
+from tests.integration.distribution import market as markets
 from tests.integration.distribution.market import ADDRESSES, CONTRACTS, METERS, Market, canonical
 
 VIEWS = [("mss", "BOLT"), ("mss", "KITE"), ("msa", "DART"), ("umso", "LAMP"), ("mds", "SETL")]
@@ -366,3 +368,14 @@ def test_projecting_all_points_again_changes_nothing(market: Market) -> None:
     with db.transaction(market.connection):
         projection.project_all(market.connection)
         assert feed.publish(market.connection) == 0
+
+
+def test_views_stand_on_debians_15(postgres15: str) -> None:
+    db.upgrade(postgres15)
+    with db.connect(postgres15) as connection:
+        with db.transaction(connection):
+            reference.write_standing(connection)
+        market = markets.open_market(postgres15, connection)
+        market.publish(whole_point(market))
+        content = market.content("mss-metering-point", "BOLT")
+        assert market.head("mss-metering-point", "BOLT") == (1, 1, canonical(content))
