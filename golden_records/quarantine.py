@@ -214,21 +214,6 @@ def _hold(connection: psycopg.Connection, records: str) -> None:
     connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
 
 
-def close_overtaken(connection: psycopg.Connection) -> None:
-    """Close what was held back in this part where a later version of the same record passed in it."""
-    connection.execute(
-        """
-        update golden.quarantine q
-        set closed_at = clock_timestamp(), outcome = case v.op when 'd' then 'withdrawn' else 'superseded' end
-        from stage_violation h
-        join stage_version v on v.source_id = h.source_id and v.source_key = h.source_key
-            and v.item_group = h.item_group and v.until_tx is null and v.seq > h.change_no and v.quarantine_id is null
-        where h.severity = 'E' and q.closed_at is null and q.source_id = h.source_id
-          and q.source_key = h.source_key and q.item_group = h.item_group
-        """
-    )
-
-
 def finish_retries(connection: psycopg.Connection) -> None:
     """Close the retried rows that passed and count another attempt for those that did not."""
     connection.execute(

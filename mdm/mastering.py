@@ -93,7 +93,6 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch, *, locking: bool 
     for change in batch.changes.filter(pl.col("op") == "t").with_columns(**marked).iter_rows(named=True):
         source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
     quarantine.close_renewed(connection, changes=batch.changes.height, **source)
-    quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
     violations = checks.check_records(connection)
     quarantine.hold_records(connection)
     _resolve(connection, locking=locking)
@@ -106,6 +105,9 @@ def _resolve(connection: psycopg.Connection, *, locking: bool = True) -> None:
     identity.resolve(connection)
     if locking:
         identity.lock(connection)
+        if quarantine.stage_healed(connection, survivorship.RULE_GROUPS):
+            identity.resolve(connection)
+            identity.lock(connection)
     source_records.resolve(connection)
     source_records.span(connection)
 
