@@ -10,7 +10,7 @@ from schemathesis.core.result import Ok
 from tests.integration.api.conftest import Api
 
 BOUNDED = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],
