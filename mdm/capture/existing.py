@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 
 import polars as pl
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
@@ -17,8 +18,10 @@ from mdm.capture import catalog, chunks
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.chunks import Chunk, Place
 from mdm.capture.envelope import Envelope, Lines, Snapshot
+from mdm.capture.errors import TableForbidden
 from mdm.capture.frames import Column, TableChanges
 from mdm.capture.lsn import Lsn
+from mdm.capture.refusals import Refusal, quoted
 from mdm.capture.table_names import TableName
 from mdm.db import Connection
 
@@ -98,6 +101,12 @@ class Readers:
         connection = self._connections.pop()
         try:
             rows = chunks.read(connection, table, chunk)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise TableForbidden(
+                f"The role may not read all of {table.name}: {Refusal.of_diagnostic(error.diag).words}. Run at the "
+                f"source: grant select on {quoted(table.relation.schema)}.{quoted(table.relation.name)} to the role; "
+                "one with row security needs a role with bypassrls. Or leave --snapshot out."
+            ) from error
         finally:
             self._connections.append(connection)
         place = Place(commit_lsn=Lsn(0), first_ordinal=1, committed_at=datetime.now(UTC))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import psycopg
+
 from mdm import db
 from mdm.capture import existing, replication, stream, table_names, tap
 from mdm.capture.change_source import Source
@@ -19,7 +21,7 @@ from mdm.capture.envelope import Envelope
 from mdm.capture.frames import Batch
 from mdm.capture.lsn import Lsn
 from mdm.capture.printer import Output, Printer
-from mdm.capture.refusals import Request
+from mdm.capture.refusals import Refusal, Request
 from mdm.capture.stream import ChangeStream
 from mdm.capture.table_names import TableName
 from mdm.capture.tap import Publications, Tapped
@@ -36,6 +38,10 @@ _PAGE, _PAGE_HEADER = 8192, 40
 _WAL_END = """
 select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text
 """
+
+
+class SourceFailed(MdmError):
+    """The source refused a query, or the connection to it was lost."""
 
 
 class NothingNamed(MdmError):
@@ -70,9 +76,27 @@ def run(
     """
     if printing.tables is None and printing.publication is None:
         raise NothingNamed("Say what to print: --tables public.a,public.b, or --publication with one that exists.")
+    try:
+        return _run(printing, descriptor, stop=stop, note=note, began=began)
+    except psycopg.Error as error:
+        words = Refusal.of_diagnostic(error.diag).words
+        raise SourceFailed(
+            f"The source ended the work: {words}. Mend that there, and run the command again."
+        ) from error
+
+
+def _run(
+    printing: Printing,
+    descriptor: int,
+    *,
+    stop: threading.Event,
+    note: Callable[[str], None],
+    began: Callable[[], None] | None,
+) -> int:
     os.set_blocking(descriptor, True)
     with ExitStack() as opened:
         control = opened.enter_context(db.connect(printing.dsn))
+        control.execute("set idle_session_timeout = 0")  # it is needed again at the end, however late that is
         source = db.redacted(printing.dsn)
         tap.verify_server(control, source)
         asked = [] if printing.tables is None else table_names.find(control, table_names.parse(printing.tables))

@@ -51,23 +51,24 @@ class TableFacts:
 
 
 class TypeCatalogue:
-    """The plans of a source's relations; it asks the source anew for a relation or a type that it has not seen."""
+    """The plans of a source's relations; it asks the source anew whenever the source describes a relation anew."""
 
     __slots__ = ("_connection", "_plans", "_types")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._types = read_types(connection)
-        self._plans: dict[Relation, TablePlan] = {}
+        self._plans: dict[int, tuple[Relation, TablePlan]] = {}
 
     def plan(self, relation: Relation) -> TablePlan:
         """Return how a relation's rows become JSON."""
-        found = self._plans.get(relation)
-        if found is None:
+        known, found = self._plans.get(relation.oid, (None, None))
+        # A relation that is told again, equal or not, may have other defaults and null constraints than before.
+        if found is None or known is not relation:
             if any(self._types.resolve(column.type_oid, -1) is None for column in relation.columns):
                 self._types = read_types(self._connection)
             found = plan(relation, self._types, read_table(self._connection, relation.oid))
-            self._plans[relation] = found
+            self._plans[relation.oid] = (relation, found)
         return found
 
 
