@@ -20,6 +20,7 @@ from mdm.capture.crashes import Point
 from mdm.capture.loads import LoadState, TableLoad
 from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
+from mdm.capture.progress import LoadLog
 from mdm.capture.reading import Job, Mark, Reader, Reading
 from mdm.capture.watermarks import Watermarks
 from mdm.db import Connection
@@ -43,6 +44,10 @@ class Loading:
     watermarks: Watermarks = field(default_factory=Watermarks)
     _load: TableLoad | None = None
     _open: list[Job] = field(default_factory=list)
+    _progress: LoadLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._progress = LoadLog(self.captured.name, self.captured.source_id)
 
     @property
     def is_busy(self) -> bool:
@@ -57,6 +62,7 @@ class Loading:
                 return False
             self._begin(waiting[0])
         self.reader.check()
+        self._progress.write(self.hub)
         return True
 
     def note(self, mapped: MappedBatch) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
-import structlog
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
@@ -22,9 +21,8 @@ from mdm.capture.chunks import Chunk, Place, TableRewritten
 from mdm.capture.crashes import Point
 from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
+from mdm.capture.progress import LoadLog
 from mdm.db import Connection
-
-_log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -54,6 +52,10 @@ class InitialLoad:
     _numbering: threading.Lock = field(default_factory=threading.Lock)
     _next_ordinal: int = 1
     _failures: list[BaseException] = field(default_factory=list)
+    _log: LoadLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log = LoadLog(self.captured.name, self.captured.source_id)
 
     def run(self, planned: list[Chunk]) -> None:
         """Load the chunks; returns when all are done, when `stop` is set, or raises what a reader met first."""
@@ -110,6 +112,7 @@ class InitialLoad:
                 break
         self.captured.at(Point.CHUNK_COMMITTED)
         statistics.renew(hub, changed_share=1.0)
+        self._log.write(hub)
 
     def _place(self, rows: int) -> Place:
         """Give a chunk its ordinals: dense over the whole snapshot, in the order in which the chunks were read."""

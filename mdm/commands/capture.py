@@ -1,10 +1,12 @@
 """mdm capture: changes from a source, into the hub or printed as JSON lines."""
 
+import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,7 +97,7 @@ def capture_into_hub(names: list[str]) -> None:
     declared = registration.choose(chosen, names)
     hub_dsn = hub.dsn(chosen) if supervisor.is_above() else hub.initialise(chosen)
     stop = threading.Event()
-    with _stopped_by_signals(stop):
+    with _stopped_by_signals(stop), _bars(hub_dsn, [source.source for source in declared]):
         if len(declared) == 1:
             if supervisor.is_above():
                 supervisor.stop_with_supervisor(stop)
@@ -103,6 +105,19 @@ def capture_into_hub(names: list[str]) -> None:
             worker.run(registration.captured(hub_dsn, declared[0], source_dsn, chosen), stop)
         else:
             supervisor.run([source.source for source in declared], stop)
+
+
+def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
+    """Show bars while sources are being loaded, on a terminal; elsewhere the workers' log lines tell the same."""
+    from mdm.capture import progress, supervisor
+
+    if supervisor.is_above() or not sys.stderr.isatty():
+        return nullcontext()
+    if "MDM_LOG_LEVEL" not in os.environ:
+        # Lines would run through the bars; what matters still comes, from the workers of several sources too.
+        os.environ["MDM_LOG_LEVEL"] = "warning"
+        logging.getLogger().setLevel(logging.WARNING)
+    return progress.bars(hub_dsn, names)
 
 
 def print_changes(asked: "Printing") -> None:

@@ -148,3 +148,18 @@ def test_a_crash_point_of_the_environment_ends_the_process_there(shell: Shell, r
     assert rig.one("select count(*) from hub.snapshot_chunk where done_at is not null") >= 1
     with shell.running("capture", rig.captured.name):
         rig.await_agreement(60)
+
+
+def test_a_terminal_shows_bars_while_sources_are_loaded(shell: Shell, rigs: list[Rig]) -> None:
+    for rig in rigs:
+        rig.fill(3000)
+    controller, terminal = os.openpty()
+    shown = b""
+    command = [*supervisor.command("")[:-2], "capture"]
+    with psutil.Popen(command, env=shell.environment | {"COLUMNS": "160"}, stderr=terminal) as process:
+        os.close(terminal)
+        while rigs[0].captured.name.encode() not in shown or b"chunks" not in shown:
+            shown += os.read(controller, 4096)
+        process.terminate()
+        process.wait(60)
+    os.close(controller)
