@@ -20,7 +20,6 @@ from mdm.embedded import EmbeddedServer
 from tests.benchmarks import debezium
 
 ROWS, TRANSACTIONS, UPDATES_EACH = 500_000, 5_000, 60
-UPDATES = TRANSACTIONS * UPDATES_EACH
 _PUBLICATION = "capture_rate"
 _SLOTS = ("capture_rate_ours", "capture_rate_debezium")
 _BLOCK = 1 << 20
@@ -63,29 +62,30 @@ class Measured:
     missing: str | None
 
 
-def measure(server: EmbeddedServer) -> Measured:
+def measure(server: EmbeddedServer, *, rows: int = ROWS, transactions: int = TRANSACTIONS) -> Measured:
     """Measure both sides on a database of their own on a server that is reached over TCP."""
+    updates = transactions * UPDATES_EACH
     name = f"capture_rate_{uuid4().hex[:8]}"
     server.ensure_database(name)
     dsn = server.tcp_dsn(name)
     try:
-        prepare(dsn)
+        prepare(dsn, rows=rows, transactions=transactions)
         missing = debezium.missing()
-        baseline = None if missing else debezium.debezium_rate(dsn, _SLOTS[1], _PUBLICATION, UPDATES - _MARGIN)
-        value = our_rate(dsn, _SLOTS[0], _PUBLICATION, UPDATES)
+        baseline = None if missing else debezium.debezium_rate(dsn, _SLOTS[1], _PUBLICATION, updates - _MARGIN)
+        value = our_rate(dsn, _SLOTS[0], _PUBLICATION, updates)
     finally:
         _drop(server, name)
     return Measured(value=value, baseline=baseline, ratio=None if not baseline else value / baseline, missing=missing)
 
 
-def prepare(dsn: str) -> None:
+def prepare(dsn: str, *, rows: int, transactions: int) -> None:
     """Make the table, the slots and the changes that wait in them."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(_TABLE.format(rows=ROWS, publication=_PUBLICATION).encode())
+        connection.execute(_TABLE.format(rows=rows, publication=_PUBLICATION).encode())
         connection.execute("vacuum (analyze) metering_point")
         for slot in _SLOTS:
             connection.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-        connection.execute(_CHANGES.format(last=TRANSACTIONS - 1, each=UPDATES_EACH).encode())
+        connection.execute(_CHANGES.format(last=transactions - 1, each=UPDATES_EACH).encode())
         connection.execute("checkpoint")
 
 

