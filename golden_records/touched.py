@@ -1,4 +1,7 @@
-"""Touched points: the metering points whose views may change because of what was mastered."""
+"""Touched points: the metering points whose views may change because of what was mastered.
+
+Addresses and contracts stand for the points that refer to them, which the projection finds under its lock.
+"""
 
 import psycopg
 
@@ -14,14 +17,10 @@ select golden_id from (
     where golden_id in (select golden_id from stage_delta where entity = 'appointment')
     union
     select (value #>> '{}')::bigint from stage_prior where item = 'metering_point_id'
-    union
-    select golden_id from golden.metering_point
-    where address_id in (select golden_id from stage_delta where entity = 'address')
-    union
-    select metering_point_id from golden.appointment
-    where contract_id in (select golden_id from stage_delta where entity = 'contract')
 ) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id)
     or golden_id in (select golden_id from stage_removed)
+union all
+select distinct golden_id from stage_delta where entity in ('address', 'contract')
 """
 
 

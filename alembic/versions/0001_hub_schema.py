@@ -237,7 +237,12 @@ def upgrade() -> None:
         "meter",
         sa.Column("golden_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("meter_id", sa.Text(), nullable=True, comment="Serial number as the owner writes it"),
+        sa.Column(
+            "meter_id",
+            sa.Text(),
+            nullable=True,
+            comment="Serial number as the owner writes it (ten characters and what spaces some put between them)",
+        ),
         sa.Column("meter_type", sa.Text(), nullable=True, comment="Meter type code"),
         sa.Column("make", sa.Text(), nullable=True, comment="Manufacturer"),
         sa.Column("model", sa.Text(), nullable=True, comment="Manufacturer's type"),

@@ -3,6 +3,7 @@
 Text is stage 1, typed values stage 2, instants and failures stage 3. A column asked for twice is the same column.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -22,6 +23,10 @@ EXPECTED: Mapping[ItemType, str] = {
     ItemType.TIMESTAMPTZ: "a time with time zone",
     ItemType.GOLDEN_ID: "a reference",
 }
+
+
+_RULED = frozenset({"mpan"})  # a rule of its own holds its record back, and names the fault by its code
+_LENGTH = re.compile(r"\^\.\{1,(\d+)\}\$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +114,13 @@ class Stages:
         if item.type is ItemType.DATE:
             return self.day(column)
         present = self._text(column)
+        if item.name == "uprn":  # what stands there for want of one is no UPRN, and no reason to lose the address
+            return Cell(value=self._share(1, f"uprn:{column}", _only_digits(present)), fault=None)
+        if item.name not in _RULED and (item.values or item.format):
+            typed = _typed(present, item)
+            valid = pl.when(_has_format(typed, item)).then(typed)
+            expectation = _Expectation(column=column, expected=f"of the format of {item.name}")
+            return self._checked(f"format:{item.name}:{column}", present, valid, expectation)
         if item.type in {ItemType.TEXT, ItemType.GOLDEN_ID}:
             is_plain = item.normalisation != "upper"
             return Cell(
@@ -154,6 +166,19 @@ class Stages:
 
     def _is_instant(self, column: str) -> bool:
         return self._type(column) in {parsing.TIMESTAMP, parsing.TIMESTAMPTZ}
+
+
+def _only_digits(present: pl.Expr) -> pl.Expr:
+    return pl.when(present.str.contains(r"^\d{1,12}$")).then(present)
+
+
+def _has_format(typed: pl.Expr, item: Item) -> pl.Expr:
+    """Tell whether a value is one that the catalogue allows; a mere length is counted, which is cheaper."""
+    if item.values:
+        return typed.is_in(item.values)
+    if length := _LENGTH.fullmatch(item.format or ""):
+        return typed.str.len_chars() <= int(length[1])
+    return typed.str.contains(item.format or "")
 
 
 def _typed(present: pl.Expr, item: Item) -> pl.Expr:

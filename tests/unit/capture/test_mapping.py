@@ -305,6 +305,7 @@ def test_rows_with_different_unchanged_values_each_keep_their_own() -> None:
         ({"fitted": "2024-02-30"}, "column fitted: not a date"),
         ({"fitted": "0044-03-15 BC"}, "column fitted: not a date"),
         ({"fitted": "yesterday"}, "column fitted: not a date"),
+        ({"serial": "1234567890123"}, "column serial: not of the format of meter_id"),
     ],
 )
 def test_what_cannot_be_typed_is_rejected_with_its_column_and_never_its_value(
