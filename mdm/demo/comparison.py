@@ -5,7 +5,7 @@ used: what the golden records should say is worked out from the sources alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -55,6 +55,10 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether every system agrees that should, and every planted fault is found that can be."""
         return all(check.agrees for check in self.checks) and all(kind.is_complete for kind in self.faults)
+
+    def with_check(self, check: Check) -> "Comparison":
+        """Return the comparison with another check."""
+        return replace(self, checks=(*self.checks, check))
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as --json prints it."""

@@ -119,6 +119,12 @@ def get_batch(connection: db.Connection) -> Batch:
     return Batch(**row | {"places": noted_batches.parse(row["places"])})
 
 
+def find_batch(dsns: Dsns) -> Batch:
+    """Return the last batch that was noted."""
+    with db.connect(dsns[KEEPER]) as connection:
+        return get_batch(connection)
+
+
 def note_batch(connection: db.Connection, batch: Batch, planted: Iterable[Fault] = ()) -> None:
     """Note a batch that is about to be written, with the faults that it plants, in the keeper's database."""
     with db.transaction(connection):

@@ -1,0 +1,117 @@
+"""Where a demo runs: the databases of the market and of the hub, on embedded servers unless they are named otherwise.
+
+One demo at a time runs on a data folder. What it holds is kept: the next demo goes on with it.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdm import embedded, hub, telemetry
+from mdm.capture import registration
+from mdm.capture.sources import Source as Declared
+from mdm.demo.market import Dsns, Source
+from mdm.errors import MdmError
+from mdm.settings import SHIPPED_SOURCES, Settings
+
+LOG = "demo.log"
+
+
+class DemoRefused(MdmError):
+    """The demo cannot run as it was asked to; the message says what to do instead."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The market's databases, the settings of the hub and of the processes beside the demo, and their log."""
+
+    settings: Settings
+    dsns: Dsns
+    environment: Mapping[str, str]
+    log: Path
+
+
+@contextmanager
+def claim(data_folder: Path) -> Iterator[None]:
+    """Keep every other demo off a data folder; raises DemoRefused where one runs."""
+    path = data_folder / ".demo.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a")
+    except OSError as error:
+        raise DemoRefused(f"The folder {data_folder} cannot be written ({error.strerror}). Choose another.") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoRefused(
+                f"Another demo runs on the folder {data_folder}. End it with Ctrl-C, or use another folder: --data."
+            ) from None
+        yield
+
+
+@contextmanager
+def logged(settings: Settings) -> Iterator[None]:
+    """Write this process's log lines into the log of the demo, so that they do not disturb what it shows."""
+    with (settings.data_folder / LOG).open("a") as log:
+        telemetry.configure(settings.log_format, settings.log_level, stream=log)
+        try:
+            yield
+        finally:
+            telemetry.configure(settings.log_format, settings.log_level)
+
+
+def clear(settings: Settings) -> None:
+    """Remove the market and the hub of a data folder; refuses where they are on servers of the user's own."""
+    if settings.database_url or any(map(_own_dsn, _declared(settings))):
+        raise DemoRefused(
+            "--fresh removes embedded databases alone. Yours are on a server of your own: empty them yourself."
+        )
+    hub.stop_embedded(settings)
+    for folder in (settings.market_folder, settings.hub_folder, settings.data_folder / "spool"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def open_market(settings: Settings) -> Iterator[Installation]:
+    """Start the embedded server of the market, as far as it is called for; it is stopped at the end if it was."""
+    chosen = settings.model_copy(update={"sources": (SHIPPED_SOURCES,)})
+    declared = _declared(chosen)
+    dsns: dict[str, str] = {}
+    with ExitStack() as stack:
+        if not all(map(_own_dsn, declared)):
+            server = stack.enter_context(embedded.start(chosen.market_folder))
+            dsns = {source.source: server.ensure_database(source.source) for source in declared}
+        dsns |= {source.source: own for source in declared if (own := _own_dsn(source))}
+        yield Installation(
+            settings=chosen,
+            dsns=dsns,
+            environment={
+                "MDM_DATA_FOLDER": str(chosen.data_folder.resolve()),
+                "MDM_SOURCES": str(SHIPPED_SOURCES),
+            },
+            log=chosen.data_folder / LOG,
+        )
+
+
+@contextmanager
+def open_hub(settings: Settings) -> Iterator[str]:
+    """Start the hub's embedded server unless it is elsewhere, bring its schema up to date; give its DSN."""
+    with ExitStack() as stack:
+        if not settings.database_url:
+            stack.enter_context(embedded.start(settings.hub_folder))
+        yield hub.initialise(settings)
+
+
+def _declared(settings: Settings) -> list[Declared]:
+    return registration.choose(settings, [source.value for source in Source])
+
+
+def _own_dsn(source: Declared) -> str | None:
+    return os.environ.get(source.dsn_setting or "") or None
