@@ -265,6 +265,16 @@ def test_role_without_the_rights_is_told_what_it_lacks(source: str, rights: str,
         execute(source, f"revoke all on thing from {name}", f"drop role {name}")
 
 
+def test_role_that_may_not_read_is_told_so_when_rows_are_asked_for(source: str) -> None:
+    name = f"reader_{os.getpid()}"
+    execute(source, "create publication p for table thing", f"create role {name} replication")
+    try:
+        with pytest.raises(MdmError, match="grant select on"):
+            command.run(f"{source}&options=-c%20role%3D{name}", publication="p", snapshot=True, until_current=True)
+    finally:
+        execute(source, f"drop role {name}")
+
+
 def test_error_of_the_command_is_one_line_and_a_status(source: str) -> None:
     printed = command.refused(source, "--tables", "nowhere")
     assert (printed.status, printed.lines) == (1, [])
