@@ -18,6 +18,7 @@ from mdm import db
 from mdm.capture import existing, replication, stream, table_names, tap
 from mdm.capture.change_source import Source
 from mdm.capture.envelope import Envelope
+from mdm.capture.errors import SourceDisconnected
 from mdm.capture.frames import Batch
 from mdm.capture.lsn import Lsn
 from mdm.capture.printer import Output, Printer
@@ -78,6 +79,11 @@ def run(
         raise NothingNamed("Say what to print: --tables public.a,public.b, or --publication with one that exists.")
     try:
         return _run(printing, descriptor, stop=stop, note=note, began=began)
+    except SourceDisconnected as error:
+        raise SourceFailed(
+            "The source ended the connection. Run the command again: with --slot it goes on behind what was printed; "
+            "without, what changes meanwhile is not printed."
+        ) from error
     except psycopg.Error as error:
         words = Refusal.of_diagnostic(error.diag).words
         raise SourceFailed(

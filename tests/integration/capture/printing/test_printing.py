@@ -191,6 +191,18 @@ def test_signal_ends_it_cleanly(source: str, number: signal.Signals) -> None:
     assert count(source, PUBLICATIONS) == 0
 
 
+def test_lost_connection_is_told_with_the_way_on(source: str) -> None:
+    with running(source, "--tables", "thing") as process:
+        execute(
+            source,
+            "select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database()",
+        )
+        printed = command.finish(process)
+    assert printed.status == 1
+    assert "with --slot it goes on behind what was printed" in printed.told
+    assert count(source, PUBLICATIONS) == 0
+
+
 def test_reader_that_goes_away_ends_it_cleanly(source: str) -> None:
     with running(source, "--tables", "thing") as process:
         assert process.stdout is not None
