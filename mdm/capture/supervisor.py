@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -31,6 +33,8 @@ _POLL = 0.1
 class _Child:
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path | None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause: float = _SHORTEST_PAUSE
@@ -45,9 +49,16 @@ class _Child:
 
     def _start(self, now: float) -> None:
         # The other end of its standard input closes with this process, however that ends.
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, env=os.environ | {SUPERVISED: "1"}, start_new_session=True
-        )
+        with ExitStack() as stack:
+            told = None if self.log is None else stack.enter_context(self.log.open("ab"))
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=told,
+                stderr=told,
+                env={**os.environ, **self.environment, SUPERVISED: "1"},
+                start_new_session=True,
+            )
         self.started_at = now
         _log.info("worker.started", source=self.name, pid=self.process.pid)
 
@@ -87,9 +98,18 @@ def command(name: str) -> list[str]:
     return [sys.executable, "-c", "from mdm.cli import main; main()", "capture", name]
 
 
-def run(names: Sequence[str], stop: threading.Event) -> None:
-    """Keep a worker running for each source until `stop` is set; then end them all."""
-    children = [_Child(name, command(name)) for name in names]
+def run(
+    names: Sequence[str],
+    stop: threading.Event,
+    *,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+) -> None:
+    """Keep a worker running for each source until `stop` is set; then end them all.
+
+    Workers have this process's environment with the one given on top, and write to `log`, else where this one writes.
+    """
+    children = [_Child(name, command(name), environment or {}, log) for name in names]
     try:
         while not stop.wait(_POLL):
             for child in children:
