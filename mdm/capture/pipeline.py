@@ -14,7 +14,7 @@ from mdm.capture.frames import Batch
 from mdm.capture.mapping import Mapper
 from mdm.mastering import MappedBatch
 
-_DEPTH = 2
+_DEPTH = 1
 _PATIENCE = 0.2
 
 

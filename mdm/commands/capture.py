@@ -109,7 +109,7 @@ def capture_into_hub(names: list[str]) -> None:
 
 def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
     """Show bars while sources are being loaded, on a terminal; elsewhere the workers' log lines tell the same."""
-    from mdm.capture import progress, supervisor
+    from mdm.capture import bars, supervisor
 
     if supervisor.is_above() or not sys.stderr.isatty():
         return nullcontext()
@@ -117,7 +117,7 @@ def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
         # Lines would run through the bars; what matters still comes, from the workers of several sources too.
         os.environ["MDM_LOG_LEVEL"] = "warning"
         logging.getLogger().setLevel(logging.WARNING)
-    return progress.bars(hub_dsn, names)
+    return bars.shown(hub_dsn, names)
 
 
 def print_changes(asked: "Printing") -> None:
