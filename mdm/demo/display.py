@@ -125,21 +125,23 @@ def _sources(look: Look) -> Table:
 
 def _state(source: SourceStatus) -> str:
     if not source.worker_runs:
-        return f"{source.state} (no worker yet)"
+        return "starting"
     return f"loading {source.chunks_loaded}/{source.chunks}" if source.state == "loading" else source.state
 
 
 def _progress(look: Look) -> str:
+    if not any(source.worker_runs for source in look.sources):
+        return "the workers of the six sources start"
     waiting = [f"{source.source} {_state(source)}" for source in look.sources if source.state != "streaming"]
-    if waiting:
-        return ", ".join(waiting)
-    return f"{look.lag_bytes / 1024:,.0f} kB behind"
+    return ", ".join(waiting) if waiting else f"{look.lag_bytes / 1024:,.0f} kB behind"
 
 
 def _held(look: Look) -> str:
-    golden = ", ".join(f"{count:,} {_NAMES[entity]}" for entity, count in look.golden.items())
-    found = f"{look.conflicts:,} conflicts, {look.violations:,} violations, {look.quarantined:,} in quarantine"
-    return f"golden: {golden}; {look.feed:,} feed entries; {found}"
+    counts = {_NAMES[entity]: count for entity, count in look.golden.items()}
+    counts |= {"feed entries": look.feed, "conflicts": look.conflicts, "violations": look.violations}
+    counts |= {"in quarantine": look.quarantined}
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"golden: {told}" if told else ""
 
 
 def _worked(work: Summary | None) -> str:

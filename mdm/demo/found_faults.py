@@ -45,8 +45,8 @@ class Finding(StrEnum):
     """Where a fault of a kind is to be found."""
 
     QUARANTINE = "quarantine"
-    VIOLATION = "violation"
-    CONFLICT = "conflict"
+    VIOLATION = "violations"
+    CONFLICT = "conflicts"
     UNCHECKED = "no rule for it yet"
     UNDONE = "made good again"
 
@@ -82,11 +82,12 @@ def compare(connection: db.Connection, faults: Sequence[Fault]) -> list[FaultKin
     if not faults:
         return []
     planted = pl.DataFrame(
-        [{"kind": fault.kind, "source": fault.source.value, **_key(fault)} for fault in faults],
-        schema={"kind": pl.String, "source": pl.String, "source_key": pl.String, "mpan": pl.String},
+        [(fault.kind, fault.source.value, fault.source_key, fault.mpan) for fault in faults],
+        schema=["kind", "source", "source_key", "mpan"],
+        orient="row",
     )
-    kinds = {fault.kind: fault.rule for fault in sorted(faults, key=lambda fault: (fault.rule or 0, fault.kind))}
-    return [_kind(connection, planted.filter(pl.col("kind") == kind), kind, rule) for kind, rule in kinds.items()]
+    examples = {fault.kind: fault for fault in sorted(faults, key=lambda fault: (fault.rule or 0, fault.kind))}
+    return [_kind(connection, planted.filter(pl.col("kind") == kind), one) for kind, one in examples.items()]
 
 
 def spoil_records(faults: Iterable[Fault]) -> set[str]:
@@ -94,33 +95,29 @@ def spoil_records(faults: Iterable[Fault]) -> set[str]:
     return {
         mpan
         for fault in faults
-        if finding(fault.rule) in {Finding.QUARANTINE, Finding.UNCHECKED}
+        if finding(fault.rule, fault.item) in {Finding.QUARANTINE, Finding.UNCHECKED}
         for mpan in (fault.mpan, fault.neighbour)
         if mpan is not None
     }
 
 
-def finding(rule: int | None) -> Finding:
-    """Return where a breach of a rule is to be found."""
+def finding(rule: int | None, item: str) -> Finding:
+    """Return where a rule's breach in an item is to be found."""
     if rule is None:
         return Finding.UNDONE
     if rule == COPIES_AGREE:
-        return Finding.CONFLICT
+        # A copy with another meter id names another meter: nothing says yet that it should be the same one.
+        return Finding.UNCHECKED if item == "meter_id" else Finding.CONFLICT
     if rule not in registry.RULES:
         return Finding.UNCHECKED
     is_error = registry.get(rule).severity is Severity.ERROR
     return Finding.QUARANTINE if is_error else Finding.VIOLATION
 
 
-def _key(fault: Fault) -> dict[str, str]:
-    return {"source_key": fault.source_key, "mpan": fault.mpan}
-
-
-def _kind(connection: db.Connection, planted: pl.DataFrame, kind: str, rule: int | None) -> FaultKind:
-    where = finding(rule)
-    return FaultKind(
-        kind=kind, rule=rule, finding=where, planted=planted.height, found=_count(connection, planted, where, rule)
-    )
+def _kind(connection: db.Connection, planted: pl.DataFrame, example: Fault) -> FaultKind:
+    where = finding(example.rule, example.item)
+    found = _count(connection, planted, where, example.rule)
+    return FaultKind(kind=example.kind, rule=example.rule, finding=where, planted=planted.height, found=found)
 
 
 def _count(connection: db.Connection, planted: pl.DataFrame, where: Finding, rule: int | None) -> int:

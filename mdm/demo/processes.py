@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -75,7 +76,7 @@ class Running:
         self.stop()
 
 
-def start(*arguments: str, log: Path, environment: dict[str, str]) -> Running:
+def start(*arguments: str, log: Path, environment: Mapping[str, str]) -> Running:
     """Start a command of mdm; the process does not get the terminal's Ctrl-C, which is for the demo to pass on."""
     with log.open("ab") as told:
         process = subprocess.Popen(
@@ -83,7 +84,7 @@ def start(*arguments: str, log: Path, environment: dict[str, str]) -> Running:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=told,
-            env=os.environ | environment,
+            env={**os.environ, **environment},
             start_new_session=True,
             text=True,
         )

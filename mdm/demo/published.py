@@ -4,7 +4,7 @@ What a row should say is made of the sources' own values (mdm.demo.expectations)
 of its items alone. A feed is read as a subscriber reads it: its entries one after the other make up the view.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -41,28 +41,41 @@ where operation = 'upsert'
 def compare(connection: db.Connection, expected: Expected, *, without: frozenset[str]) -> Iterator[Check]:
     """Check every view, its rows and its feed; `without` are metering points that are left out of the rows."""
     heads = frames.read_from(connection, _HEADS)
+    contents = {view_id: frames.read_from(connection, _CONTENT.format(view_id=view_id)) for view_id in heads["view_id"]}
     wanted = _Wanted(expected)
-    contents = {}
-    for head in heads.iter_rows(named=True):
-        contents[head["view_id"]] = frames.read_from(connection, _CONTENT.format(view_id=head["view_id"]))
-    for name, contract in contracts.load().items():
-        for head in heads.filter(pl.col("name") == name).iter_rows(named=True):
-            content = contents[head["view_id"]]
-            if content.is_empty() and wanted.rows(contract, head["recipient"]).is_empty():
-                continue
-            yield _compare_rows(contract, head["recipient"], content, wanted, without)
+    for recipient in heads["recipient"].unique().sort():
+        views = heads.filter(pl.col("recipient") == recipient)
+        compared = [
+            _compare_rows(name, recipient, contents[view_id], wanted, without)
+            for view_id, name in views.select("view_id", "name").iter_rows()
+        ]
+        if any(check.expected or check.found for check in compared):
+            yield _joined(f"views of {recipient}", compared)
     yield _check_feeds(heads)
     yield _check_digests(heads, contents)
 
 
+def _joined(name: str, compared: Sequence[Check]) -> Check:
+    """Return the checks of a recipient's views as one."""
+    return Check(
+        name=name,
+        expected=sum(check.expected for check in compared),
+        found=sum(check.found for check in compared),
+        values=sum(check.values for check in compared),
+        differences={f"{check.name} {kind}": n for check in compared for kind, n in check.differences.items()},
+        look=" ".join(check.look for check in compared if not check.agrees),
+    )
+
+
 def _compare_rows(
-    contract: Contract, recipient: str, content: pl.DataFrame, wanted: "_Wanted", without: frozenset[str]
+    name: str, recipient: str, content: pl.DataFrame, wanted: "_Wanted", without: frozenset[str]
 ) -> Check:
+    contract = contracts.get_contract(name)
     kept = ~pl.col("mpan_core").is_in(list(without))
     found = _decoded(contract, content).filter(kept)
     key = ["mpan_core", "appointed_from"] if contract.message is Message.APPOINTMENT else ["mpan_core"]
     return checks.compare(
-        f"view {contract.name} of {recipient}",
+        name,
         wanted.rows(contract, recipient).select(c for c in found.columns if c != "golden_id").filter(kept),
         found,
         key=key,

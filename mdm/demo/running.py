@@ -5,14 +5,25 @@ embedded servers that it started are ended, and the next run goes on from there.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from mdm import db
 from mdm.capture import registration
-from mdm.demo import awaiting, comparison, filling, installation, processes, served, telling, working, workload
+from mdm.demo import (
+    awaiting,
+    capturing,
+    comparison,
+    filling,
+    installation,
+    processes,
+    served,
+    telling,
+    working,
+    workload,
+)
 from mdm.demo.awaiting import Waiting
 from mdm.demo.comparison import Comparison
 from mdm.demo.display import Display
@@ -63,7 +74,7 @@ class Demo:
 
     place: Installation
     hub_dsn: str
-    api: Api
+    serving: Running
     filled: Filled
     waiting: Waiting
     display: Display
@@ -78,10 +89,11 @@ def run(settings: Settings, asked: Asked, display: Display) -> Ended | None:
         with _started(settings, asked, display) as demo:
             with demo.clock.time("initial load"):
                 loaded = demo.waiting.until(lambda look: look.is_streaming, what="the initial load")
-            display.say(telling.of_load(loaded, demo.clock.seconds["initial load"]))
+            display.say(telling.of_load(loaded, demo.filled, demo.clock.seconds["initial load"]))
+            api = _open_api(demo)
             if asked.once:
-                return _run_once(demo, asked)
-            display.say(telling.of_api(demo.api, demo.place.dsns))
+                return _run_once(demo, asked, api)
+            display.say(telling.of_api(api, demo.place.dsns))
             with _begun(demo, asked) as work:
                 while True:
                     _watch(demo, work)
@@ -102,52 +114,43 @@ def _started(settings: Settings, asked: Asked, display: Display) -> Iterator[Dem
         display.say(telling.of_market(filled, clock.seconds["filling"]))
         with clock.time("hub"):
             hub_dsn = opening.result()
-        running = _start_processes(place, stack)
+        capture = stack.enter_context(capturing.capture(place))
+        serving = stack.enter_context(
+            processes.start("serve", "--host", _LOOPBACK, "--port", "0", log=place.log, environment=place.environment)
+        )
         hub = stack.enter_context(db.connect(hub_dsn, application_name="mdm demo"))
         yield Demo(
             place=place,
             hub_dsn=hub_dsn,
-            api=_open_api(running["serve"], hub, display),
+            serving=serving,
             filled=filled,
-            waiting=_waiting(place, hub, running, display),
+            waiting=_waiting(place, hub, (capture.check, serving.check), display),
             display=display,
             clock=clock,
         )
 
 
-def _start_processes(place: Installation, stack: ExitStack) -> dict[str, Running]:
-    names = [source.value for source in Source]
-    commands = (("capture", *names), ("serve", "--host", _LOOPBACK, "--port", "0"))
-    return {
-        command[0]: stack.enter_context(processes.start(*command, log=place.log, environment=dict(place.environment)))
-        for command in commands
-    }
-
-
-def _open_api(process: Running, hub: db.Connection, display: Display) -> Api:
-    url = process.read_line().rpartition(" ")[2]
-    with db.transaction(hub):
+def _open_api(demo: Demo) -> Api:
+    """Wait until the API listens, and issue a key to it."""
+    url = demo.serving.read_line().rpartition(" ")[2]
+    with db.transaction(demo.waiting.hub) as hub:
         api = Api(url=url, key=served.issue_key(hub))
-    display.say(f"The API listens on {api.url}")
+    demo.display.say(f"The API listens on {api.url}")
     return api
 
 
-def _waiting(place: Installation, hub: db.Connection, running: dict[str, Running], display: Display) -> Waiting:
+def _waiting(
+    place: Installation, hub: db.Connection, checks: Sequence[Callable[[], None]], display: Display
+) -> Waiting:
     def check() -> None:
-        for process in running.values():
-            process.check()
+        for each in checks:
+            each()
 
-    names = [source.value for source in Source]
-    return Waiting(
-        hub=hub,
-        watched=registration.watch(place.settings, names),
-        show=display.show,
-        check=check,
-        log=place.log,
-    )
+    watched = registration.watch(place.settings, [source.value for source in Source])
+    return Waiting(hub=hub, watched=watched, show=display.show, check=check, log=place.log)
 
 
-def _run_once(demo: Demo, asked: Asked) -> Ended:
+def _run_once(demo: Demo, asked: Asked, api: Api) -> Ended:
     with demo.clock.time("changes"):
         work = _work(demo, asked)
     demo.display.say(f"The market has made {work.changes:,} changes in {work.transactions:,} transactions")
@@ -158,7 +161,7 @@ def _run_once(demo: Demo, asked: Asked) -> Ended:
         )
     demo.display.say(telling.of_changes(work, sum(demo.clock.seconds[part] for part in ("changes", "catching up"))))
     with demo.clock.time("comparing"):
-        compared = _compare(demo)
+        compared = _compare(demo, api)
     return Ended(filled=demo.filled, work=work, last=last, comparison=compared, seconds=demo.clock.seconds)
 
 
@@ -185,12 +188,12 @@ def _begun(demo: Demo, asked: Asked) -> Iterator[Working]:
         work.stop()
 
 
-def _compare(demo: Demo) -> Comparison:
+def _compare(demo: Demo, api: Api) -> Comparison:
     compared = comparison.compare(
         demo.hub_dsn, demo.place.dsns, day=workload.local_today(), written=working.written(demo.place.dsns)
     )
     with db.connect(demo.hub_dsn, application_name="mdm demo") as hub:
-        return compared.with_check(served.compare(hub, demo.api))
+        return compared.with_check(served.compare(hub, api))
 
 
 def _watch(demo: Demo, work: Working) -> bool:

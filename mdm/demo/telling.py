@@ -18,12 +18,11 @@ def of_market(filled: Filled, seconds: float) -> str:
     return f"The market is filled: {what}, {filled.loaded.rows:,} rows in 6 databases ({rate:,.0f} rows/s)"
 
 
-def of_load(look: Look, seconds: float) -> str:
+def of_load(look: Look, filled: Filled, seconds: float) -> str:
     """Say what the initial load has brought into the hub."""
     rows = sum(source.rows_loaded for source in look.sources)
-    if seconds < 1 or not rows:
-        return "The hub has the market"
-    return f"The hub has the market: {rows:,} source rows are mastered ({rows / seconds:,.0f} rows/s)"
+    rate = "" if filled.loaded is None else f" ({rows / max(seconds, 0.01):,.0f} rows/s, the workers' start included)"
+    return f"The hub has the market: {rows:,} rows of its sources are mastered{rate}"
 
 
 def of_changes(work: Summary, seconds: float) -> str:
