@@ -14,8 +14,10 @@ from golden_records.catalogue import Entity
 _PRIOR = """
 insert into stage_prior (golden_id, item, version, value, change_id)
 select g.golden_id, i.item, g.version, nullif(case i.item {values} end, 'null'), (g.lineage ->> i.item)::bigint
-from (select distinct golden_id, item from stage_item where entity = '{entity}' and not is_aside) i
-join golden.{entity} g using (golden_id)
+from (select distinct golden_id from stage_item where entity = '{entity}' and not is_aside) k
+cross join lateral (select * from golden.{entity} g where g.golden_id = k.golden_id offset 0) g
+join (select distinct golden_id, item from stage_item where entity = '{entity}' and not is_aside) i
+    on i.golden_id = k.golden_id
 """
 
 _DELTA = """
@@ -119,12 +121,11 @@ def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequen
     """Write versions and typed rows of the golden records of these entities that the staged items change."""
     named = [catalogue.load().entity(name) for name in entities]
     parameters = {"entities": list(entities), "source": source_id}
-    for entity in named:
-        connection.execute(_prior_query(entity))
-    with staging.frames_only(connection):
-        connection.execute(_delta_query(), parameters)
     connection.execute(_REMOVED, parameters)
     with staging.frames_only(connection):
+        for entity in named:
+            connection.execute(_prior_query(entity))
+        connection.execute(_delta_query(), parameters)
         connection.execute(_VERSIONS, parameters)
         connection.execute(_FINAL, parameters)
     for entity in named:

@@ -30,7 +30,7 @@ _CLAIM = """
 with claimed as (
     insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
     select entity, key, nextval('golden.golden_id'), 'AUTO', clock_timestamp()
-    from ({missing} order by entity, key) missing
+    from (select entity, key from stage_key where golden_id is null order by entity, key) missing
     on conflict (entity, key) where unlinked_at is null do nothing
     returning entity, golden_id
 )
@@ -38,14 +38,26 @@ insert into golden.golden_record (golden_id, entity, created_at)
 select golden_id, entity, clock_timestamp() from claimed
 """
 
-_MISSING_WEAK = f"""
-select entity, alt_key as key from stage_key
-where golden_id is null and alt_key is not null and alt_golden_id is null
-union
-select entity, key from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
+# In one statement, so that weak keys are claimed in one order: for the strong key's golden record where that is known.
+_CLAIM_WEAK = f"""
+with missing as (
+    select entity, key, min(known_id) as known_id from (
+        select entity, alt_key as key, golden_id as known_id from stage_key
+        where alt_key is not null and alt_golden_id is null
+        union all
+        select entity, key, null from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
+    ) weak group by entity, key
+), claimed as (
+    insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
+    select entity, key, coalesce(known_id, nextval('golden.golden_id')), 'AUTO', clock_timestamp()
+    from (select * from missing order by entity, key) missing
+    on conflict (entity, key) where unlinked_at is null do nothing
+    returning entity, golden_id
+)
+insert into golden.golden_record (golden_id, entity, created_at)
+select golden_id, entity, clock_timestamp() from claimed
+where golden_id not in (select known_id from missing where known_id is not null)
 """
-
-_MISSING = "select entity, key from stage_key where golden_id is null"
 
 _FIND = """
 update stage_key k set {found} = c.golden_id
@@ -53,10 +65,12 @@ from golden.crosswalk c
 where k.{found} is null and c.entity = k.entity and c.key = k.{key} and c.unlinked_at is null
 """
 
+# The link of the weak key is locked, not its golden record: who has claimed all its keys locks golden records, and may
+# hold a strong key that is still to be claimed here.
 _LOCK_ADOPTED = """
-select from golden.golden_record
-where golden_id in (select alt_golden_id from stage_key where golden_id is null and alt_golden_id is not null)
-order by golden_id for no key update
+select from (select distinct entity, alt_key from stage_key where golden_id is null and alt_golden_id is not null) k
+join golden.crosswalk c on c.entity = k.entity and c.key = k.alt_key and c.unlinked_at is null
+order by c.entity, c.key for no key update of c
 """
 
 _ADOPT = f"""
@@ -70,15 +84,6 @@ order by k.entity, k.alt_golden_id, k.key
 on conflict (entity, key) where unlinked_at is null do nothing
 """
 
-_LINK_WEAK = """
-insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
-select distinct on (entity, alt_key) entity, alt_key, golden_id, 'AUTO', clock_timestamp()
-from stage_key where alt_key is not null and alt_golden_id is null and golden_id is not null
-order by entity, alt_key, golden_id
-on conflict (entity, key) where unlinked_at is null do nothing
-"""
-
-
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
     connection.execute("truncate stage_key")
@@ -88,20 +93,20 @@ def resolve(connection: psycopg.Connection) -> None:
         " count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key"
     ).fetchone()
     new, new_weak = counted or (0, 0)
-    if new_weak:
-        connection.execute(_LINK_WEAK)
+    if new or new_weak:
+        connection.execute(_CLAIM_WEAK)
     if new:
         _claim(connection)
 
 
 def _claim(connection: psycopg.Connection) -> None:
-    """Claim by the weak key first, which all who present one thing share; then one strong key may have it."""
-    connection.execute(_CLAIM.format(missing=_MISSING_WEAK))
+    """Find the weak keys, which all who present one thing share; one strong key may have each, the others are new."""
+    connection.execute(_FIND.format(found="golden_id", key="key"))
     connection.execute(_FIND.format(found="alt_golden_id", key="alt_key"))
     connection.execute(_LOCK_ADOPTED)
     connection.execute(_ADOPT)
     connection.execute(_FIND.format(found="golden_id", key="key"))
-    connection.execute(_CLAIM.format(missing=_MISSING))
+    connection.execute(_CLAIM)
     connection.execute(_FIND.format(found="golden_id", key="key"))
 
 
@@ -113,7 +118,8 @@ def lock(connection: psycopg.Connection) -> None:
             select golden_id from stage_key
             union select m.golden_id from stage_record s
                   join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
-                  join golden.meter m on m.metering_point_id = k.golden_id
+                  cross join lateral (select golden_id from golden.meter m
+                                      where m.metering_point_id = k.golden_id offset 0) m
                   where s.entity = 'appointment'
         )
         select from golden.golden_record g where g.golden_id in (select golden_id from touched)
@@ -129,7 +135,8 @@ with own as ({own}), point as (
 ), touched as (
     select golden_id from own
     union select golden_id from point
-    union select m.golden_id from point p join golden.meter m on m.metering_point_id = p.golden_id
+    union select m.golden_id from point p
+    cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.golden_id offset 0) m
 )
 select from golden.golden_record g where g.golden_id in (select golden_id from touched)
 order by g.golden_id for no key update

@@ -193,6 +193,11 @@ def hold_records(connection: psycopg.Connection) -> None:
     if not keyless and not rows.single(connection, "select exists (select from stage_violation where severity = 'E')"):
         return
     _hold(connection, _STAGED)
+    drop_violating(connection)
+
+
+def drop_violating(connection: psycopg.Connection) -> None:
+    """Take the staged records that violate a rule of severity E out of the part."""
     connection.execute(
         "delete from stage_record r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
         " and r.change_no = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"

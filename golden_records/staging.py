@@ -137,6 +137,13 @@ def fill(
     )
 
 
+def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, *, source_id: int) -> None:
+    """COPY the keys of records alone, to be claimed."""
+    keyed = records.filter(pl.col("key").is_not_null() & (pl.col("op") == "u"))
+    marked = keyed.with_columns(source_id=pl.lit(source_id), change_id=pl.lit(0), item_values=pl.lit("{}"))
+    copy_in(connection, "stage_record", marked.select(_RECORD_COLUMNS))
+
+
 def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
     """COPY a frame into the table's columns of the same names; null stays null and empty text stays empty."""
     if frame.is_empty():

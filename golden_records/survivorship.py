@@ -41,10 +41,12 @@ _PROPAGATE = """
 insert into stage_event (golden_id, entity, item_group, tx, is_aside, is_following)
 select golden_id, entity, item_group, tx, false, true from (
     select p.point_id as golden_id, 'metering_point' as entity, 'energisation' as item_group, p.tx
-    from stage_appointed p join golden.metering_point g on g.golden_id = p.point_id
+    from stage_appointed p
+    where exists (select from golden.metering_point g where g.golden_id = p.point_id)
     union
     select m.golden_id, 'meter', g.item_group, p.tx
-    from stage_appointed p join golden.meter m on m.metering_point_id = p.point_id
+    from stage_appointed p
+    cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.point_id offset 0) m
     cross join unnest(array['asset', 'provider']) g (item_group)
 ) follow
 except select golden_id, entity, item_group, tx, false, true from stage_event
@@ -52,8 +54,10 @@ except select golden_id, entity, item_group, tx, false, true from stage_event
 
 # An appointment seldom changes who owns a meter: where the first in rank is who it was, nothing follows.
 _UNMOVED = """
-delete from stage_event e using stage_candidate c, golden.{entity} g
-where e.is_following and e.entity = '{entity}' and g.golden_id = e.golden_id
+delete from stage_event e
+using stage_candidate c
+cross join lateral (select lineage from golden.{entity} g where g.golden_id = c.golden_id offset 0) g
+where e.is_following and e.entity = '{entity}'
   and c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
   and c.change_id in (select value::bigint from jsonb_each_text(g.lineage) l
                       join golden.catalogue_item i on i.item = l.key and i.item_group = e.item_group)
@@ -169,10 +173,9 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     parameters = {"groups": list(groups), "undated": list(UNDATED), "rule_items": list(RULE_ITEMS)}
     with staging.frames_only(connection):
         connection.execute(_CANDIDATES.format(place=place), parameters)
-    if by_appointment:
-        for entity in ("metering_point", "meter"):
-            connection.execute(_UNMOVED.format(entity=entity))
-    with staging.frames_only(connection):
+        if by_appointment and rows.single(connection, "select exists (select from stage_event where is_following)"):
+            for entity in ("metering_point", "meter"):
+                connection.execute(_UNMOVED.format(entity=entity))
         connection.execute(_ITEMS, parameters)
         if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
             connection.execute(_FALL_BACK, parameters)

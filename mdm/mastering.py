@@ -58,6 +58,23 @@ def tune(connection: psycopg.Connection) -> None:
     )
 
 
+def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
+    """Claim the keys of what a batch creates, in a transaction of its own before the batch's.
+
+    So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
+    harmless: the key waits for its record.
+    """
+    created = batch.changes.filter(pl.col("op").is_in(["c", "r"]))["change_no"]
+    records = batch.records.filter(pl.col("change_no").is_in(created.implode()))
+    if records.is_empty():
+        return
+    staging.begin(connection)
+    staging.fill_keys(connection, records, source_id=batch.source_id)
+    if checks.check_records(connection):
+        quarantine.drop_violating(connection)
+    identity.resolve(connection)
+
+
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
     violations = _stage(connection, batch)

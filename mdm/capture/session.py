@@ -127,6 +127,8 @@ class Session:
     def _master(self, prepared: Prepared, pipeline: Pipeline, loading: Loading) -> None:
         """Master a batch, or all parts of a large transaction, and move the checkpoint, in one hub transaction."""
         steps = self._steps(prepared, loading)
+        if prepared.mapped is not None and prepared.batch.complete:
+            self._retried(partial(self._claim, prepared.mapped))
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._commit(prepared, steps, pipeline, loading)
@@ -161,6 +163,10 @@ class Session:
             self.captured.at(Point.CHECKPOINT_WRITTEN)
         self.captured.at(Point.HUB_COMMITTED)
         self.position = reached
+
+    def _claim(self, mapped: MappedBatch) -> None:
+        with db.transaction(self.hub):
+            mastering.claim(self.hub, mapped)
 
     def _next_part(self, pipeline: Pipeline) -> Prepared:
         while (prepared := pipeline.take(timeout=_PATIENCE)) is None:
