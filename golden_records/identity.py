@@ -26,28 +26,9 @@ left join golden.crosswalk w on w.entity = k.entity and w.key = k.alt_key and w.
 _IS_STRONG = """(case {0}.entity when 'meter' then right({0}.key, 2) <> '|*'
                  when 'address' then left({0}.key, 5) = 'UPRN:' else true end)"""
 
+# In one statement, so that keys are claimed in one order: for a golden record that is known already, or for a new one.
 _CLAIM = """
-with claimed as (
-    insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
-    select entity, key, nextval('golden.golden_id'), 'AUTO', clock_timestamp()
-    from (select entity, key from stage_key where golden_id is null order by entity, key) missing
-    on conflict (entity, key) where unlinked_at is null do nothing
-    returning entity, golden_id
-)
-insert into golden.golden_record (golden_id, entity, created_at)
-select golden_id, entity, clock_timestamp() from claimed
-"""
-
-# In one statement, so that weak keys are claimed in one order: for the strong key's golden record where that is known.
-_CLAIM_WEAK = f"""
-with missing as (
-    select entity, key, min(known_id) as known_id from (
-        select entity, alt_key as key, golden_id as known_id from stage_key
-        where alt_key is not null and alt_golden_id is null
-        union all
-        select entity, key, null from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
-    ) weak group by entity, key
-), claimed as (
+with missing as materialized ({missing}), claimed as (
     insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
     select entity, key, coalesce(known_id, nextval('golden.golden_id')), 'AUTO', clock_timestamp()
     from (select * from missing order by entity, key) missing
@@ -57,6 +38,27 @@ with missing as (
 insert into golden.golden_record (golden_id, entity, created_at)
 select golden_id, entity, clock_timestamp() from claimed
 where golden_id not in (select known_id from missing where known_id is not null)
+"""
+
+_MISSING_WEAK = f"""
+select entity, key, min(known_id) as known_id from (
+    select entity, alt_key as key, golden_id as known_id from stage_key
+    where alt_key is not null and alt_golden_id is null
+    union all
+    select entity, key, null from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
+) weak group by entity, key
+"""
+
+_MISSING_STRONG = f"""
+select k.entity, k.key, adopted.known_id from stage_key k
+left join (
+    select distinct on (a.entity, a.alt_golden_id) a.entity, a.key, a.alt_golden_id as known_id from stage_key a
+    where a.golden_id is null and a.alt_golden_id is not null and not exists (
+        select from golden.crosswalk s
+        where s.golden_id = a.alt_golden_id and s.unlinked_at is null and {_IS_STRONG.format("s")})
+    order by a.entity, a.alt_golden_id, a.key
+) adopted using (entity, key)
+where k.golden_id is null
 """
 
 _FIND = """
@@ -73,16 +75,6 @@ join golden.crosswalk c on c.entity = k.entity and c.key = k.alt_key and c.unlin
 order by c.entity, c.key for no key update of c
 """
 
-_ADOPT = f"""
-insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
-select distinct on (k.entity, k.alt_golden_id) k.entity, k.key, k.alt_golden_id, 'AUTO', clock_timestamp()
-from stage_key k
-where k.golden_id is null and k.alt_golden_id is not null and not exists (
-    select from golden.crosswalk s
-    where s.golden_id = k.alt_golden_id and s.unlinked_at is null and {_IS_STRONG.format("s")})
-order by k.entity, k.alt_golden_id, k.key
-on conflict (entity, key) where unlinked_at is null do nothing
-"""
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
@@ -94,7 +86,7 @@ def resolve(connection: psycopg.Connection) -> None:
     ).fetchone()
     new, new_weak = counted or (0, 0)
     if new or new_weak:
-        connection.execute(_CLAIM_WEAK)
+        connection.execute(_CLAIM.format(missing=_MISSING_WEAK))
     if new:
         _claim(connection)
 
@@ -104,9 +96,7 @@ def _claim(connection: psycopg.Connection) -> None:
     connection.execute(_FIND.format(found="golden_id", key="key"))
     connection.execute(_FIND.format(found="alt_golden_id", key="alt_key"))
     connection.execute(_LOCK_ADOPTED)
-    connection.execute(_ADOPT)
-    connection.execute(_FIND.format(found="golden_id", key="key"))
-    connection.execute(_CLAIM)
+    connection.execute(_CLAIM.format(missing=_MISSING_STRONG))
     connection.execute(_FIND.format(found="golden_id", key="key"))
 
 

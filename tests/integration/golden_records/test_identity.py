@@ -153,3 +153,36 @@ def test_a_weak_and_a_strong_key_that_race_are_one_meter(open_hub: Callable[[], 
     strong.join(timeout=30)
 
     assert first.rows("select make from golden.meter") == [("LANDIS",)]
+
+
+def test_sources_that_race_for_adoption_and_for_new_points_wait_for_each_other_and_never_deadlock(
+    open_hub: Callable[[], Hub],
+) -> None:
+    rounds, size = 12, 30
+    makers = {"smrs10": "LANDIS", "mds": None, "mss": "LANDIS"}
+    sessions = {source: open_hub() for source in makers}
+    numbers = [range(first, first + size) for first in range(1, rounds * size, size)]
+    for batch in numbers:
+        sessions["mds"].change("mds", *(meter(mpan(n + 5_000), f"S{n}", make=None) for n in batch))
+    start = threading.Barrier(len(makers))
+
+    def present(source: str) -> None:
+        for place, batch in enumerate(numbers):
+            start.wait(timeout=30)
+            ordered = list(batch)[:: 1 if place % 2 else -1]
+            fitted = [meter(mpan(n), f"S{n}", make=makers[source]) for n in ordered]
+            sessions[source].master(source, Transaction(changes=fitted))
+
+    threads = [threading.Thread(target=present, args=(source,)) for source in makers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+        assert not thread.is_alive()
+
+    assert sessions["mds"].value("select count(*) from golden.meter") == rounds * size
+    name = sessions["mds"].connection.info.dbname
+    for session in sessions.values():
+        session.connection.close()
+    observer = open_hub()
+    assert observer.value("select deadlocks from pg_stat_database where datname = %s", name) == 0
