@@ -1,6 +1,7 @@
 """What the demo shows while it runs: a table that renews itself on a terminal, a line now and then elsewhere."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -64,7 +65,9 @@ class Lines:
 
     def show(self, look: Look, work: Summary | None = None) -> None:
         """Write a line every few seconds."""
-        self._say_now_and_then("; ".join(part for part in (_progress(look), _held(look), _worked(work)) if part))
+        self._say_now_and_then(
+            "; ".join(part for part in (_progress(look), _held(look), _published(look), _worked(work)) if part)
+        )
 
     def close(self) -> None:
         """Do nothing: there is nothing that renews itself."""
@@ -98,7 +101,7 @@ class Terminal:
 
     def show(self, look: Look, work: Summary | None = None) -> None:
         """Show the sources, then what the hub holds."""
-        below = [Text(line) for line in (_held(look), _worked(work)) if line]
+        below = [Text(line) for line in (_held(look), _published(look), _worked(work)) if line]
         self._live.update(Group(_sources(look), *below), refresh=True)
 
     def close(self) -> None:
@@ -137,11 +140,17 @@ def _progress(look: Look) -> str:
 
 
 def _held(look: Look) -> str:
-    counts = {_NAMES[entity]: count for entity, count in look.golden.items()}
-    counts |= {"feed entries": look.feed, "conflicts": look.conflicts, "violations": look.violations}
-    counts |= {"in quarantine": look.quarantined}
+    return _counted("golden", {_NAMES[entity]: count for entity, count in look.golden.items()})
+
+
+def _published(look: Look) -> str:
+    found = {"conflicts": look.conflicts, "violations": look.violations, "in quarantine": look.quarantined}
+    return _counted("hub", {"feed entries": look.feed} | found)
+
+
+def _counted(what: str, counts: Mapping[str, int]) -> str:
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"golden: {told}" if told else ""
+    return f"{what}: {told}" if told else ""
 
 
 def _worked(work: Summary | None) -> str:

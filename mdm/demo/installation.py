@@ -15,6 +15,7 @@ from mdm import embedded, hub, telemetry
 from mdm.capture import registration
 from mdm.capture.sources import Source as Declared
 from mdm.demo.market import Dsns, Source
+from mdm.embedded import EmbeddedServer
 from mdm.errors import MdmError
 from mdm.settings import SHIPPED_SOURCES, Settings
 
@@ -86,7 +87,7 @@ def open_market(settings: Settings) -> Iterator[Installation]:
     dsns: dict[str, str] = {}
     with ExitStack() as stack:
         if not all(map(_own_dsn, declared)):
-            server = stack.enter_context(embedded.start(chosen.market_folder))
+            server = stack.enter_context(_server(chosen.market_folder))
             dsns = {source.source: server.ensure_database(source.source) for source in declared}
         dsns |= {source.source: own for source in declared if (own := _own_dsn(source))}
         yield Installation(
@@ -105,8 +106,24 @@ def open_hub(settings: Settings) -> Iterator[str]:
     """Start the hub's embedded server unless it is elsewhere, bring its schema up to date; give its DSN."""
     with ExitStack() as stack:
         if not settings.database_url:
-            stack.enter_context(embedded.start(settings.hub_folder))
+            stack.enter_context(_server(settings.hub_folder))
         yield hub.initialise(settings)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[EmbeddedServer]:
+    """Start a server for the demo alone; one that a killed demo started is stopped at the end too, no other one."""
+    note = folder.with_name(f".{folder.name}.demo")
+    server = embedded.start(folder)
+    is_ours = server.started_here or (note.exists() and note.read_text() == str(server.pid))
+    if is_ours:
+        note.write_text(str(server.pid))
+    try:
+        yield server
+    finally:
+        if is_ours:
+            server.stop()
+            note.unlink(missing_ok=True)
 
 
 def _declared(settings: Settings) -> list[Declared]:
