@@ -34,7 +34,8 @@ def _is_violated(connection: psycopg.Connection, rule: Rule, row: dict[str, Any]
         f"%({name})s::{_OWN_TYPES.get(name) or _ITEM_TYPES[name]} as {name}" for name in rule.scope.columns
     )
     values = {name: row.get(name) for name in rule.scope.columns}
-    found = connection.execute(f"select ({rule.violated.replace('%', '%%')}) is true from (select {columns}) r", values).fetchone()
+    violated = rule.violated.replace("%", "%%")
+    found = connection.execute(f"select ({violated}) is true from (select {columns}) r", values).fetchone()
     return found == (True,)
 
 
