@@ -64,7 +64,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
     harmless: the key waits for its record.
     """
-    created = batch.changes.filter(pl.col("op").is_in(["c", "r"]))["change_no"]
+    created = batch.changes.filter(pl.col("op").is_in(["c"]))["change_no"]
     records = batch.records.filter(pl.col("change_no").is_in(created.implode()))
     if records.is_empty():
         return

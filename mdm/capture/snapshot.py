@@ -123,8 +123,6 @@ class InitialLoad:
 
     def _master(self, hub: Connection, chunk: Chunk, mapped: mastering.MappedBatch) -> None:
         with db.transaction(hub):
-            mastering.claim(hub, mapped)
-        with db.transaction(hub):
             checkpoint.fence(hub, self.captured.source_id, self.worker)
             for part in mapping.split(mapped, rows=self.captured.batch_rows):
                 mastering.load(hub, part)
