@@ -45,18 +45,18 @@ def golden_rows(rig: Rig) -> list[tuple[object, ...]]:
 
 
 def test_a_table_is_loaded_anew_while_writers_go_on(rig: Rig) -> None:
-    rig.fill(1500)
-    rig.start(chunk_rows=150)
+    rig.fill(500)
+    rig.start(chunk_rows=100)
     rig.await_agreement(60)
     before = doubles(rig)
-    with writing(rig, 1500) as written:
+    with writing(rig, 500) as written:
         wait_for(lambda: written[0] > 20)
         reload_table(rig, "public.tariff")
         wait_for(lambda: rig.one("select state from hub.table_load where relation = 'public.tariff'") == "loading")
-        wait_for(lambda: rig.state() == "streaming", seconds=60)
-    rig.await_agreement(60)
+        wait_for(lambda: rig.state() == "streaming", seconds=120)
+    rig.await_agreement(120)
     assert before == []
-    assert rig.one("select rows from hub.table_load where relation = 'public.tariff'") >= 2900
+    assert rig.one("select rows from hub.table_load where relation = 'public.tariff'") >= 990
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_a_reload_that_is_killed_goes_on_where_it_stood(rig: Rig, point: Point) 
         assert isinstance(killed.join(60), Crash)
         read: list[Point] = []
         rig.start(read.append, chunk_rows=200)
-        wait_for(lambda: rig.one("select count(*) from hub.table_load where state <> 'done'") == 0, seconds=60)
-    rig.await_agreement(60)
+        wait_for(lambda: rig.one("select count(*) from hub.table_load where state <> 'done'") == 0, seconds=120)
+    rig.await_agreement(120)
     chunks = rig.one("select count(*) from hub.snapshot_chunk where relation = 'public.tariff'")
     assert read.count(Point.CHUNK_READ) < chunks
 
@@ -185,7 +185,7 @@ def test_a_renamed_column_stops_capture_and_nothing_is_dropped(rig: Rig) -> None
     running = rig.start()
     rig.await_agreement()
     rig.source.execute("alter table tariff rename column tariff to code")
-    rig.source.execute("update tariff set code = 'LOST' where mpan = %s", mpan_list(0, 1))
+    rig.source.execute("update tariff set code = 'LST' where mpan = %s", mpan_list(0, 1))
     assert "public.tariff no longer has the mapped column tariff" in str(failure_of(running))
     assert rig.one("select count(*) from golden.metering_point where duos_tariff is not null") == 20
     assert "public.tariff" in rig.one(
@@ -250,20 +250,17 @@ def test_a_table_outside_the_publication_is_told_with_the_remedy(rig: Rig) -> No
     assert 'alter publication "mdm" add table "public"."tariff"' in str(failure_of(rig.start()))
 
 
-def test_unchanged_toast_values_are_kept(rig: Rig) -> None:
+def test_an_unchanged_toast_value_is_absent_from_the_payload_rather_than_null(rig: Rig) -> None:
     rig.fill(5)
     rig.start()
     rig.await_agreement()
     mpan = mpan_list(0, 1)[0]
-    rig.source.execute("alter table tariff alter column tariff set storage external")
-    rig.source.execute("update tariff set tariff = repeat('x', 5000) where mpan = %s", [mpan])
+    rig.source.execute("alter table tariff alter column note set storage external")
+    rig.source.execute("update tariff set note = repeat('x', 5000) where mpan = %s", [mpan])
+    rig.source.execute("update tariff set tariff = 'TST' where mpan = %s", [mpan])
     rig.await_agreement()
-    rig.source.execute("update tariff set note = 'touched' where mpan = %s", [mpan])
-    wait_for(lambda: rig.one("select count(*) from golden.journal where payload ->> 'note' = 'touched'") == 2)
-    assert rig.agrees()
-    assert (
-        rig.one("select count(*) from golden.journal where payload ->> 'note' = 'touched' and payload ? 'tariff'") == 0
-    )
+    touched = "select count(*) from golden.journal where payload ->> 'tariff' = 'TST'"
+    assert (rig.one(touched), rig.one(f"{touched} and payload ? 'note'")) == (2, 0)
 
 
 def test_partitions_published_by_their_root_are_loaded_and_streamed_as_it(rig: Rig) -> None:
