@@ -7,22 +7,24 @@ from rules import registry
 from rules.model import Scope
 
 _POINT_KEYS = """
-select r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
+select r.source_id, r.change_no, r.source_key, r.item_group, b.rule, b.severity
 from (
-    select distinct source_id, case entity when 'metering_point' then key else point_key end as mpan
-    from stage_record where op = 'u' and (entity = 'metering_point' or point_key is not null)
-) k
-cross join lateral (
-    select exists (select from golden.distributor_area d where d.distributor = substr(k.mpan, 1, 2))
-               as known_distributor,
-           (select s.distributors from golden.source_system s where s.source_id = k.source_id and s.kind = 'SMRS')
-               as served_distributors
+    select k.source_id, k.mpan, v.rule, v.severity
+    from (
+        select k.source_id, k.mpan, s.distributors as served_distributors,
+               substr(k.mpan, 1, 2) in (select distributor from golden.distributor_area) as known_distributor
+        from (
+            select distinct source_id, case entity when 'metering_point' then key else point_key end as mpan
+            from stage_record where op = 'u' and (entity = 'metering_point' or point_key is not null)
+        ) k left join golden.source_system s on s.source_id = k.source_id and s.kind = 'SMRS'
+        offset 0
+    ) k
+    cross join lateral (values {rules}) v (rule, severity, violated)
+    where v.violated
     offset 0
-) reference
-cross join lateral (values {rules}) v (rule, severity, violated)
-join stage_record r on r.source_id = k.source_id and r.op = 'u'
-    and case r.entity when 'metering_point' then r.key else r.point_key end = k.mpan
-where v.violated
+) b
+join stage_record r on r.source_id = b.source_id and r.op = 'u'
+    and case r.entity when 'metering_point' then r.key else r.point_key end = b.mpan
 """
 
 _RECORDS = """
