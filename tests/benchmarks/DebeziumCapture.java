@@ -1,6 +1,7 @@
-// Reads a PostgreSQL slot with Debezium's embedded engine: to print its JSON lines, or to time it.
+// Reads PostgreSQL slots with Debezium's embedded engine: to print its JSON lines, or to time it.
 // Arguments: output file ("-" for none), number of events to wait for (0: until a logical message of prefix "done"),
-// then Debezium's own properties as key=value. Ends with one JSON line of what was read and how fast.
+// then Debezium's own properties as key=value; those of a further engine, which reads another slot side by side, follow
+// after "--". Ends with one JSON line of what all have read and how fast.
 // JSON values are built, as a consumer would receive them, and dropped when there is no output file.
 import io.debezium.engine.ChangeEvent;
 import io.debezium.engine.DebeziumEngine;
@@ -10,6 +11,8 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
@@ -29,8 +32,9 @@ public class DebeziumCapture {
         this.expected = expected;
     }
 
-    void take(List<ChangeEvent<String, String>> records, DebeziumEngine.RecordCommitter<ChangeEvent<String, String>> committer)
-            throws InterruptedException {
+    synchronized void take(
+            List<ChangeEvent<String, String>> records,
+            DebeziumEngine.RecordCommitter<ChangeEvent<String, String>> committer) throws InterruptedException {
         if (firstAt == 0) {
             firstAt = System.nanoTime();
         }
@@ -58,6 +62,16 @@ public class DebeziumCapture {
         }
     }
 
+    static List<Properties> engines(String[] arguments) {
+        List<Properties> engines = new ArrayList<>();
+        for (int from = 2, to = from; from < arguments.length; from = to + 1) {
+            for (to = from; to < arguments.length && !arguments[to].equals("--"); to++) {
+            }
+            engines.add(properties(Arrays.copyOfRange(arguments, from, to)));
+        }
+        return engines;
+    }
+
     static Properties properties(String[] arguments) {
         Properties properties = new Properties();
         properties.setProperty("connector.class", "io.debezium.connector.postgresql.PostgresConnector");
@@ -67,8 +81,8 @@ public class DebeziumCapture {
         properties.setProperty("slot.drop.on.stop", "false");
         properties.setProperty("key.converter.schemas.enable", "false");
         properties.setProperty("value.converter.schemas.enable", "false");
-        for (int i = 2; i < arguments.length; i++) {
-            String[] pair = arguments[i].split("=", 2);
+        for (String argument : arguments) {
+            String[] pair = argument.split("=", 2);
             properties.setProperty(pair[0], pair[1]);
         }
         return properties;
@@ -90,11 +104,13 @@ public class DebeziumCapture {
     public static void main(String[] arguments) throws Exception {
         PrintStream lines = open(arguments[0]);
         DebeziumCapture capture = new DebeziumCapture(lines, Long.parseLong(arguments[1]));
-        DebeziumEngine<ChangeEvent<String, String>> engine =
-            DebeziumEngine.create(Json.class).using(properties(arguments)).notifying(capture::take).build();
-        Thread thread = new Thread(engine);
-        thread.setDaemon(true);
-        thread.start();
+        for (Properties properties : engines(arguments)) {
+            DebeziumEngine<ChangeEvent<String, String>> engine =
+                DebeziumEngine.create(Json.class).using(properties).notifying(capture::take).build();
+            Thread thread = new Thread(engine);
+            thread.setDaemon(true);
+            thread.start();
+        }
         boolean complete = capture.done.await(Long.getLong("limit", 300), TimeUnit.SECONDS);
         if (lines != null) {
             lines.close();

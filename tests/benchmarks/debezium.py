@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,38 +76,53 @@ def debezium_rate(dsn: str, slot: str, publication: str, expected: int) -> float
     The slot and the publication stand already. Ask for a little less than all events: the engine may pass over the
     first. Raises DebeziumMissing where there is no baseline to be had.
     """
-    return run(dsn, slot, publication, expected=expected, properties=_TUNED).rate
+    return side_by_side({dsn: slot}, publication, expected)
+
+
+def side_by_side(slots: Mapping[str, str], publication: str, expected: int) -> float:
+    """Return the same of several databases, by DSN, with an engine for each, all in one process."""
+    engines = [_properties(dsn, slot, publication, _TUNED) for dsn, slot in slots.items()]
+    return _run(engines, expected=expected).rate
 
 
 def record(dsn: str, slot: str, publication: str, output: Path, *, properties: Mapping[str, str]) -> Run:
     """Write the engine's JSON lines to a file, until it meets a logical message with the prefix `done`."""
     strings = {"decimal.handling.mode": "string", "interval.handling.mode": "string"}
-    return run(dsn, slot, publication, expected=0, properties={**strings, **properties}, output=output)
+    return _run([_properties(dsn, slot, publication, strings | dict(properties))], expected=0, output=output)
 
 
-def run(
-    dsn: str,
-    slot: str,
-    publication: str,
-    *,
-    expected: int,
-    properties: Mapping[str, str],
-    output: Path | None = None,
-) -> Run:
-    """Run the engine on a slot of a database that is reached over TCP."""
+def _properties(dsn: str, slot: str, publication: str, chosen: Mapping[str, str]) -> dict[str, str]:
+    connection = _connection(dsn)
+    name = connection["database.dbname"]  # engines of one process need names of their own
+    return {
+        "name": name,
+        "topic.prefix": name,
+        "snapshot.mode": "no_data",
+        **connection,
+        "slot.name": slot,
+        "publication.name": publication,
+        **chosen,
+    }
+
+
+def _run(engines: Sequence[Mapping[str, str]], *, expected: int, output: Path | None = None) -> Run:
+    """Run an engine on each of some slots, of databases that are reached over TCP."""
     if problem := missing():
         raise DebeziumMissing(f"Debezium cannot run here: {problem}.")
-    asked = {**_connection(dsn), "slot.name": slot, "publication.name": publication, **properties}
-    asked = {"name": "mdm", "topic.prefix": "mdm", "snapshot.mode": "no_data"} | asked
     with tempfile.TemporaryDirectory(prefix="mdm-debezium-") as classes:
         jars = f"{_jars()}/*"
         subprocess.run(
             [str(_program("javac")), "-cp", jars, "-d", classes, str(_PROGRAM)], check=True, capture_output=True
         )
-        arguments = [str(output or "-"), str(expected), *(f"{key}={value}" for key, value in asked.items())]
-        command = [str(_program("java")), f"-Dlimit={_LIMIT}", "-cp", f"{jars}:{classes}", _PROGRAM.stem, *arguments]
+        command = [str(_program("java")), f"-Dlimit={_LIMIT}", "-cp", f"{jars}:{classes}", _PROGRAM.stem]
+        command += [str(output or "-"), str(expected), *_arguments(engines)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT + 60, check=False)
     return _result(done.stdout)
+
+
+def _arguments(engines: Sequence[Mapping[str, str]]) -> list[str]:
+    groups = [[f"{key}={value}" for key, value in properties.items()] for properties in engines]
+    return [argument for group in groups for argument in ("--", *group)][1:]
 
 
 def _result(stdout: str) -> Run:
