@@ -24,7 +24,12 @@ _MPAN = Item(name="mpan", type=ItemType.TEXT, definition="", normalisation="uppe
 
 
 class SchemaBroken(CaptureError):
-    """The source's table no longer fits its mapping; capture stands still until the mapping or the table is mended."""
+    """The source's table no longer fits its mapping; capture stands still until the mapping or the table is mended.
+
+    In a batch, `tx` is the first transaction that cannot be mapped.
+    """
+
+    tx: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import polars as pl
 
 from mdm.capture import chunks, compiled
 from mdm.capture.chunks import Place
-from mdm.capture.compiled import CompiledRecord, CompiledTable, json_object
+from mdm.capture.compiled import CompiledRecord, CompiledTable, SchemaBroken, json_object
 from mdm.capture.frames import Batch, Relation, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.sources import RecordMapping, Source
@@ -68,7 +68,7 @@ class Mapper:
 
     def map(self, batch: Batch) -> MappedBatch:
         """Map a batch; changes of tables that the source's mapping does not name are left out."""
-        tables = [(table, known) for table in batch.tables if (known := self._compiled(table.relation)) is not None]
+        tables = self._mapped_tables(batch)
         numbers = _number([table for table, _ in tables])
         changes, records, rejects = [], [], []
         for (table, known), change_no in zip(tables, numbers, strict=True):
@@ -111,6 +111,21 @@ class Mapper:
     def _transactions(self, transactions: pl.DataFrame) -> pl.DataFrame:
         lsns = [str(Lsn(lsn + self.offset)) for lsn in transactions["commit_lsn"]]
         return transactions.with_columns(commit_lsn=pl.Series(lsns, dtype=pl.String)).select(list(TRANSACTION_SCHEMA))
+
+    def _mapped_tables(self, batch: Batch) -> list[tuple[TableChanges, CompiledTable]]:
+        """Return the tables that are mapped; raises SchemaBroken, with the first transaction that cannot be."""
+        tables, broken = [], []
+        for table in batch.tables:
+            try:
+                known = self._compiled(table.relation)
+            except SchemaBroken as error:
+                error.tx = table.meta["tx"].item(0)
+                broken.append(error)
+            else:
+                tables += [] if known is None else [(table, known)]
+        if broken:
+            raise min(broken, key=lambda error: error.tx)
+        return tables
 
     def _compiled(self, relation: Relation) -> CompiledTable | None:
         if relation not in self.compiled_tables:

@@ -6,11 +6,15 @@ what waits in it is what a worker that dies has done in vain.
 
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
-from mdm.capture.frames import Batch
+import polars as pl
+
+from mdm.capture.compiled import SchemaBroken
+from mdm.capture.frames import Batch, TableChanges
+from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
 from mdm.mastering import MappedBatch
 
@@ -72,9 +76,21 @@ class Pipeline:
             while not self._closing.is_set():
                 batch = self._stream.next_batch(timeout=_PATIENCE)
                 if batch is not None:
-                    self._put(self._prepared(batch))
+                    self._put_prepared(batch)
         except BaseException as error:  # noqa: BLE001 - raised again by take(), in the worker's own thread
             self._put(error)
+
+    def _put_prepared(self, batch: Batch) -> None:
+        """Prepare a batch; of one that a table's new definition breaks, what came before that, and then the error.
+
+        So the checkpoint comes to stand right before the break, and a mapping of the new definition goes on there.
+        """
+        try:
+            self._put(self._prepared(batch))
+        except SchemaBroken as broken:
+            if broken.tx > 0:
+                self._put(self._prepared(_before(batch, broken.tx)))
+            raise
 
     def _prepared(self, batch: Batch) -> Prepared:
         is_empty = batch.transactions.is_empty() and not batch.tables
@@ -87,3 +103,27 @@ class Pipeline:
             except queue.Full:
                 continue
             return
+
+
+def _before(batch: Batch, tx: int) -> Batch:
+    """Return the transactions of a batch before one of them."""
+    kept = batch.transactions.filter(pl.col("tx") < tx)
+    return Batch(
+        transactions=kept,
+        tables=tuple(part for table in batch.tables if (part := _part_before(table, tx)).meta.height),
+        messages=tuple(message for message in batch.messages if message.tx is None or message.tx < tx),
+        complete=True,
+        end_lsn=Lsn(kept["end_lsn"].item(-1)),
+    )
+
+
+def _part_before(table: TableChanges, tx: int) -> TableChanges:
+    kept = table.meta["tx"] < tx
+    return replace(
+        table,
+        meta=table.meta.filter(kept),
+        after=table.after.filter(kept),
+        before=table.before.filter(kept),
+        before_kind=table.before_kind.filter(kept),
+        unchanged={name: mask.filter(kept) for name, mask in table.unchanged.items()},
+    )

@@ -1,14 +1,16 @@
 """Bringing declared sources and the hub together: which there are, where they are, and their ids in the hub."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from golden_records import reference
 from golden_records.reference import SourceSystem
 from mdm import db, embedded
-from mdm.capture import capturing, checkpoint, crashes, sources
+from mdm.capture import capturing, catalog, checkpoint, compiled, crashes, prerequisites, sources
 from mdm.capture.capturing import Captured
+from mdm.capture.compiled import SchemaBroken
+from mdm.capture.errors import CaptureError
 from mdm.capture.sources import Source
 from mdm.capture.status import Watched
 from mdm.db import Connection
@@ -54,6 +56,21 @@ def find_dsn(source: Source, settings: Settings, environment: Mapping[str, str] 
 def watch(settings: Settings, names: Iterable[str] = ()) -> list[Watched]:
     """Return the declared sources with their addresses, as status looks at them."""
     return [Watched(source=source, dsn=find_dsn(source, settings)) for source in choose(settings, names)]
+
+
+def list_problems(connection: Connection, source: Source) -> list[CaptureError]:
+    """Return everything that keeps a source from being captured; `connection` is one of chunks.connect()."""
+    found = prerequisites.list_problems(connection, capturing.request(source), sorted(source.tables))
+    return found or list(_unfitting(connection, source))
+
+
+def _unfitting(connection: Connection, source: Source) -> Iterator[SchemaBroken]:
+    """Yield where the mapping names what a table has not."""
+    for table in catalog.list_tables(connection, source.publication, source.tables):
+        try:
+            compiled.compile_table(source, source.tables[table.name], table.relation)
+        except SchemaBroken as broken:
+            yield broken
 
 
 def register(hub: Connection, source: Source) -> int:

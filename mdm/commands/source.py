@@ -9,7 +9,6 @@ import typer
 from mdm.errors import MdmError
 
 if TYPE_CHECKING:
-    from mdm.capture.errors import CaptureError
     from mdm.capture.sources import Source
     from mdm.db import Connection
     from mdm.settings import Settings
@@ -79,7 +78,7 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(help="The sources to check; all by default.")] = None,
     as_json: _Json = False,
 ) -> None:
-    """Check what the sources must allow: address, wal_level, role, publication, replica identity, slot.
+    """Check what the sources must allow: address, wal_level, role, publication, replica identity; and their mappings.
 
     Each problem is told with the SQL that mends it; the exit status is 1 when there is one.
 
@@ -139,14 +138,11 @@ def _described(source: "Source") -> dict[str, object]:
 
 
 def _problems(source: "Source", chosen: "Settings") -> list[str]:
-    from mdm.capture import capturing, chunks, prerequisites, registration
+    from mdm.capture import chunks, registration
 
     try:
         with chunks.connect(registration.dsn(source, chosen)) as connection:
-            found: list[CaptureError] = prerequisites.list_problems(
-                connection, capturing.request(source), sorted(source.tables)
-            )
-            return [str(problem) for problem in found]
+            return [str(problem) for problem in registration.list_problems(connection, source)]
     except MdmError as error:
         return [str(error)]
 

@@ -122,6 +122,9 @@ def test_sources_are_listed_checked_added_and_loaded_anew(shell: Shell, rigs: li
     assert 'add table "public"."area"' in shell.run("source", "check", name, status=1)
     assert 'add table "public"."area"' in shell.run("source", "add", name)
     assert "ready to be captured" in shell.run("source", "check", name)
+    rig.source.execute("alter table area rename column gsp to gsp_group")
+    assert "no longer has the mapped column gsp" in shell.run("source", "check", name, status=1)
+    rig.source.execute("alter table area rename column gsp_group to gsp")
     rig.fill(20)
     with shell.running("capture", name):
         rig.await_agreement(60)

@@ -11,6 +11,7 @@ from mdm.capture.checkpoint import ERA
 from mdm.capture.crashes import Point
 from mdm.capture.errors import SlotAhead, SlotLost, SlotMissing, SlotUnusable, SourceReplaced, TimelineChanged
 from mdm.capture.lsn import Lsn
+from mdm.capture.sources import Source
 from mdm.capture.worker import NEEDS_PERSON, CaptureFailed
 from tests.integration.capture.worker.rig import Crash, Rig, Running, crash_at, mpan_list, wait_for
 from tests.integration.capture.worker.test_worker import doubles, writing
@@ -196,6 +197,23 @@ def test_a_renamed_column_stops_capture_and_nothing_is_dropped(rig: Rig) -> None
     reload_source(rig)
     rig.start()
     rig.await_agreement()
+
+
+def test_a_mapping_of_the_renamed_column_goes_on_right_behind_the_rename(rig: Rig) -> None:
+    rig.fill(20)
+    stream_and_stop(rig)
+    first, second = mpan_list(0, 2)
+    rig.source.execute("update tariff set tariff = 'OLD' where mpan = %s", [first])
+    rig.source.execute("alter table tariff rename column tariff to code")
+    rig.source.execute("update tariff set code = 'NEW' where mpan = %s", [second])
+    assert "mapped column tariff" in str(failure_of(rig.start()))
+    assert rig.one("select count(*) from golden.metering_point where duos_tariff = 'OLD'") == 1
+    declared = rig.captured.source.model_dump()
+    (record,) = declared["tables"]["public.tariff"]["records"]
+    record["items"]["duos_tariff"] = "code"
+    rig.start(source=Source.model_validate(declared))
+    wait_for(lambda: rig.one("select count(*) from golden.metering_point where duos_tariff = 'NEW'") == 1)
+    assert rig.state() == "streaming"
 
 
 def test_columns_may_be_added_dropped_and_retyped_in_mid_stream(rig: Rig) -> None:
