@@ -14,11 +14,12 @@ _RANK_OF = "case entity when 'appointment' then 0 when 'metering_point' then 2 e
 
 
 def add(connection: psycopg.Connection, *, source_id: int) -> None:
-    """List the golden records of the staged versions."""
+    """List the golden records of the staged records."""
     connection.execute(
         f"""
         insert into golden.loaded (pass, golden_id, source_id)
-        select distinct {_RANK_OF}, golden_id, %s from stage_version where op = 'u' order by 1, 2
+        select distinct {_RANK_OF}, k.golden_id, %s from stage_record r join stage_key k using (entity, key)
+        order by 1, 2
         on conflict do nothing
         """,
         [source_id],
@@ -44,6 +45,8 @@ def take(connection: psycopg.Connection, *, place: tuple[int, int], limit: int) 
         [[row[0] for row in window]],
     ).fetchall()
     taken = [row[0] for row in found]
+    if not taken:  # wait until whoever assembles them has done so, rather than ask again and again
+        connection.execute("select from golden.golden_record where golden_id = %s for no key update", [window[0][0]])
     connection.execute("delete from golden.loaded where pass = %s and golden_id = any (%s)", [place[0], taken])
     return taken, window[-1][0]
 

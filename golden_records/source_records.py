@@ -10,6 +10,20 @@ import psycopg
 
 from golden_records import rows, staging
 
+_REFERENCES = """
+left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
+left join stage_key a on a.entity = 'address' and a.key = r.address_key and r.item_group = 'site'
+left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
+"""
+
+_VALUES = """
+r.item_values
+    || case when a.golden_id is null then '{}' else jsonb_build_object('address_id', a.golden_id) end
+    || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
+            else jsonb_build_object('metering_point_id', p.golden_id) end
+    || case when c.golden_id is null then '{}' else jsonb_build_object('contract_id', c.golden_id) end
+"""
+
 _FETCH = """
 insert into stage_fetched
 select distinct k.golden_id, r.item_group from stage_record r join stage_key k using (entity, key) where r.op = 'u'
@@ -48,27 +62,17 @@ where not exists (
 """
 )
 
-_RESOLVE = """
+_RESOLVE = f"""
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
-                           tx, op, is_partial,
-                           effective_from, effective_to, item_values, change_id, point_id,
+                           tx, op, is_partial, effective_from, effective_to, item_values, change_id, point_id,
                            record, quarantine_id, stored_id, place)
 select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
-       r.source_id, r.source_key,
-       r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
-       r.item_values
-           || case when a.golden_id is null then '{}' else jsonb_build_object('address_id', a.golden_id) end
-           || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
-                   else jsonb_build_object('metering_point_id', p.golden_id) end
-           || case when c.golden_id is null then '{}' else jsonb_build_object('contract_id', c.golden_id) end,
+       r.source_id, r.source_key, r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to, {_VALUES},
        r.change_id, p.golden_id,
        case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id,
        prior.golden_id, prior.place
 from stage_record r
-left join stage_key k on k.entity = r.entity and k.key = r.key
-left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
-left join stage_key a on a.entity = 'address' and a.key = r.address_key and r.item_group = 'site'
-left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
+left join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
 left join stage_existing prior
     on prior.source_id = r.source_id and prior.source_key = r.source_key and prior.item_group = r.item_group
 """
@@ -162,6 +166,22 @@ def write(connection: psycopg.Connection) -> None:
         order by golden_id, item_group
         """
     )
+
+
+def write_loaded(connection: psycopg.Connection) -> None:
+    """Write the staged records of a first load, of which nothing stands in golden.source_record yet."""
+    with staging.frames_only(connection):
+        connection.execute(
+            f"""
+            insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from,
+                                              effective_to, item_values, change_id)
+            select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES},
+                   r.change_id
+            from stage_record r join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
+            order by k.golden_id, r.item_group
+            on conflict do nothing
+            """
+        )
 
 
 def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: Mapping[str, Any]) -> None:

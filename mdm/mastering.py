@@ -78,6 +78,9 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
     violations = _stage(connection, batch)
+    _resolve(connection)
+    if batch.records["is_partial"].any():
+        source_records.complete(connection)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     violations += _master(connection, source_id=batch.source_id)
     source_records.write(connection)
@@ -94,8 +97,8 @@ def finish(connection: psycopg.Connection) -> None:
     feed.publish(connection, committed_at=row[0] if row else None)
 
 
-def _stage(connection: psycopg.Connection, batch: MappedBatch, *, locking: bool = True) -> int:
-    """Journal and stage a part, hold back what fails on its own, find who is who; return the count of violations."""
+def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+    """Journal and stage a part and hold back what fails on its own; return the count of violations."""
     staging.begin(connection)
     block = journal.next_block(connection)
     source = {"source_id": batch.source_id, "block": block}
@@ -112,19 +115,16 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch, *, locking: bool 
     quarantine.close_renewed(connection, changes=batch.changes.height, **source)
     violations = checks.check_records(connection)
     quarantine.hold_records(connection)
-    _resolve(connection, locking=locking)
-    if batch.records["is_partial"].any():
-        source_records.complete(connection)
     return violations
 
 
-def _resolve(connection: psycopg.Connection, *, locking: bool = True) -> None:
+def _resolve(connection: psycopg.Connection) -> None:
+    """Find who is who, lock it, and what each source says of it from when until when."""
     identity.resolve(connection)
-    if locking:
+    identity.lock(connection)
+    if quarantine.stage_healed(connection, survivorship.RULE_GROUPS):
+        identity.resolve(connection)
         identity.lock(connection)
-        if quarantine.stage_healed(connection, survivorship.RULE_GROUPS):
-            identity.resolve(connection)
-            identity.lock(connection)
     source_records.resolve(connection)
     source_records.span(connection)
 
@@ -151,9 +151,12 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    violations = _stage(connection, batch, locking=False)
-    quarantine.add_violations(connection)
-    source_records.write(connection)
+    violations = _stage(connection, batch)
+    identity.resolve(connection)
+    source_records.write_loaded(connection)
+    if violations:
+        source_records.resolve(connection)
+        quarantine.add_violations(connection)
     loaded.add(connection, source_id=batch.source_id)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
