@@ -2,19 +2,20 @@
 
 Law 1 is kept here: a batch's changes and the checkpoint commit in one hub transaction, and only then is the slot
 confirmed. Law 2: the parts of a large source transaction are mastered in one hub transaction. Law 3: a batch is cut at
-the marks of a load, so that a chunk is mastered where it stands in the order of commits.
+the marks of a load, so that a chunk is mastered where it stands in the order of commits, in a transaction of its own.
 """
 
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import polars as pl
 import structlog
 
 from golden_records import journal, statistics
@@ -60,6 +61,15 @@ class Rate:
         weight = min(passed / 10.0, 1.0)
         self.value += weight * (changes / passed - self.value)
         return self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """What one hub transaction masters, where the hub stands behind it, and when the last of it was committed."""
+
+    steps: list[Step]
+    reached: Position
+    source_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,38 +135,37 @@ class Session:
         )
 
     def _master(self, prepared: Prepared, pipeline: Pipeline, loading: Loading) -> None:
-        """Master a batch, or all parts of a large transaction, and move the checkpoint, in one hub transaction."""
-        steps = self._steps(prepared, loading)
-        if prepared.mapped is not None and prepared.batch.complete:
+        """Master a batch and move the checkpoint: all parts of a large transaction in one hub transaction."""
+        shares = self._shares(prepared, loading)
+        if not prepared.batch.complete:
+            # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
+            self._commit(self._of_all_parts(prepared, shares, pipeline, loading))
+            return
+        if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self._commit(prepared, steps, pipeline, loading)
-            except RETRIED:
-                # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
-                if attempt == _ATTEMPTS or not prepared.batch.complete:
-                    raise
-                _log.info("batch.retried", source=self.captured.name, attempt=attempt)
-            else:
-                return
+        for share in shares:
+            self._retried(partial(self._commit, [share]))
 
-    def _commit(self, prepared: Prepared, steps: list[Step], pipeline: Pipeline, loading: Loading) -> None:
-        changes, source_at = 0, None
+    def _of_all_parts(
+        self, prepared: Prepared, shares: list[_Share], pipeline: Pipeline, loading: Loading
+    ) -> Iterator[_Share]:
+        yield from shares
+        while not prepared.batch.complete:
+            prepared = self._next_part(pipeline)
+            yield from self._shares(prepared, loading)
+
+    def _commit(self, shares: Iterable[_Share]) -> None:
+        changes, reached, source_at = 0, self.position, datetime.now(UTC)
         with db.transaction(self.hub):
             checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
-            while True:
-                for step in steps:
+            for share in shares:
+                for step in share.steps:
                     changes += step(self.hub)
                     self.captured.at(Point.PART_MASTERED)
-                source_at = _last_commit(prepared) or source_at
-                if prepared.batch.complete:
-                    break
-                prepared = self._next_part(pipeline)
-                steps = self._steps(prepared, loading)
-            reached = self._reached(prepared)
-            progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at or datetime.now(UTC))
+                reached, source_at = _later(self.position, share.reached), share.source_at or source_at
             if changes:
                 mastering.finish(self.hub)
+            progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
             checkpoint.advance(
                 self.hub, self.captured.source_id, known=self.position, reached=reached, progress=progress
             )
@@ -174,39 +183,54 @@ class Session:
                 raise Interrupted
         return prepared
 
-    def _reached(self, prepared: Prepared) -> Position:
-        """Return where the hub stands behind a batch; neither of the two positions ever moves back."""
-        offset, transactions = self.state.offset, prepared.batch.transactions
-        end_lsn = max(self.position.end_lsn, prepared.batch.end_lsn + offset)
-        commit_lsn = 0 if transactions.is_empty() else transactions["commit_lsn"].item(-1) + offset
-        return Position(commit_lsn=Lsn(max(self.position.commit_lsn, commit_lsn)), end_lsn=Lsn(end_lsn))
+    def _shares(self, prepared: Prepared, loading: Loading) -> list[_Share]:
+        """Cut a batch at the marks of the load at hand: changes and chunks, in order, each for a hub transaction.
 
-    def _steps(self, prepared: Prepared, loading: Loading) -> list[Step]:
-        """Return what is to be mastered, in order: the batch's changes, cut at the marks of the load at hand."""
+        What is mastered in one round takes its locks in one order; two rounds in a transaction, and workers of several
+        sources would stand in each other's way for ever.
+        """
+        batch, shares = prepared.batch, list[_Share]()
         if prepared.mapped is None:
-            return []
-        transactions = prepared.batch.transactions
-        done = int((transactions["commit_lsn"] + self.state.offset <= self.position.commit_lsn).sum())
-        rest = prepared.mapped
+            return [self._share([], batch.transactions, batch.end_lsn)]
+        done = int((batch.transactions["commit_lsn"] + self.state.offset <= self.position.commit_lsn).sum())
         if done:
             _log.info("batch.known", source=self.captured.name, transactions=done)
-            rest = mapping.after(rest, done - 1)
-        steps: list[Step] = []
-        for message in prepared.batch.messages:
+        rest = unseen = mapping.after(prepared.mapped, done - 1) if done else prepared.mapped
+        for message in batch.messages:
             parsed = parse_mark(message.prefix, message.content)
             if parsed is None or message.tx is None or message.tx < done or not loading.owns(parsed[1]):
                 continue
-            steps += self._changes(mapping.until(rest, message.tx), loading)
-            rest = mapping.after(rest, message.tx)
-            place = _place(transactions.row(message.tx, named=True))
-            steps += loading.at_mark(*parsed, place)
-        return [*steps, *self._changes(rest, loading)]
+            loading.note(mapping.until(unseen, message.tx))
+            unseen = mapping.after(unseen, message.tx)
+            place = _place(batch.transactions.row(message.tx, named=True))
+            if steps := loading.at_mark(*parsed, place):
+                if changes := self._changes(mapping.until(rest, message.tx)):
+                    shares.append(self._share(changes, batch.transactions.head(message.tx)))
+                shares.append(self._share(steps, batch.transactions.head(message.tx + 1)))
+                rest = mapping.after(rest, message.tx)
+        loading.note(unseen)
+        last = self._share(self._changes(rest), batch.transactions, batch.end_lsn)
+        if shares and not last.steps:
+            return [*shares[:-1], replace(shares[-1], reached=last.reached)]
+        return [*shares, last]
 
-    def _changes(self, mapped: MappedBatch, loading: Loading) -> Iterator[Step]:
-        loading.note(mapped)
-        for part in mapping.split(mapped, rows=self.captured.batch_rows):
-            if part.changes.height:
-                yield partial(_apply, part)
+    def _share(self, steps: list[Step], transactions: pl.DataFrame, end_lsn: Lsn | None = None) -> _Share:
+        """Return a share that takes the hub behind these transactions, or behind all up to an LSN."""
+        offset = self.state.offset
+        if transactions.is_empty():
+            return _Share(steps=steps, reached=Position(commit_lsn=Lsn(0), end_lsn=Lsn((end_lsn or 0) + offset)))
+        last = transactions.row(-1, named=True)
+        return _Share(
+            steps=steps,
+            reached=Position(
+                commit_lsn=Lsn(last["commit_lsn"] + offset), end_lsn=Lsn((end_lsn or last["end_lsn"]) + offset)
+            ),
+            source_at=last["committed_at"],
+        )
+
+    def _changes(self, mapped: MappedBatch) -> list[Step]:
+        parts = mapping.split(mapped, rows=self.captured.batch_rows)
+        return [partial(_apply, part) for part in parts if part.changes.height]
 
     def _work_besides(self, loading: Loading) -> None:
         """Go on with loading and assembling, and now and then look after what else is due."""
@@ -273,6 +297,7 @@ class Session:
             except RETRIED:
                 if attempt == _ATTEMPTS:
                     raise
+                _log.info("batch.retried", source=self.captured.name, attempt=attempt)
             else:
                 return
 
@@ -294,6 +319,6 @@ def _place(transaction: dict[str, Any]) -> Place:
     return Place(commit_lsn=Lsn(transaction["commit_lsn"]), first_ordinal=1, committed_at=transaction["committed_at"])
 
 
-def _last_commit(prepared: Prepared) -> datetime | None:
-    transactions = prepared.batch.transactions
-    return None if transactions.is_empty() else transactions["committed_at"].item(-1)
+def _later(known: Position, reached: Position) -> Position:
+    """Return where the hub stands when it has come so far; neither of the two positions ever moves back."""
+    return Position(commit_lsn=max(known.commit_lsn, reached.commit_lsn), end_lsn=max(known.end_lsn, reached.end_lsn))
