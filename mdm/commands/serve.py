@@ -17,11 +17,14 @@ def serve(
     Example: mdm serve --port 8420
     """
     from mdm import app as application
-    from mdm import hub, settings
+    from mdm import hub, settings, telemetry
+    from mdm.capture import registration, status
 
     chosen = settings.load()
+    hub_dsn = hub.initialise(chosen)
+    status.SourceCollector(hub_dsn, registration.watch(chosen)).register(telemetry.REGISTRY)
     server = application.make_server(
-        hub.initialise(chosen),
+        hub_dsn,
         host=chosen.api_host if host is None else host,
         port=chosen.api_port if port is None else port,
     )
