@@ -8,6 +8,7 @@ from functools import cache
 
 import psycopg
 
+from golden_records import staging
 from mdm.distribution import composition, contracts
 
 _LOCK = 0x6D646D76  # "mdmv", a key of PostgreSQL's advisory locks
@@ -114,7 +115,8 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
 
 def _fill(connection: psycopg.Connection) -> bool:
     """Compute the rows; return False when some have no view yet."""
-    return connection.execute(_compute(), prepare=False).fetchone() == (True,)
+    with staging.frames_only(connection):  # the laterals loop all the same; the frames are hashed, not compared in pairs
+        return connection.execute(_compute(), prepare=False).fetchone() == (True,)
 
 
 @cache
