@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _INTERRUPTED = 130
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WIDTH = 120
 
 
@@ -116,7 +116,7 @@ def _shown(*, as_json: bool) -> Iterator["Display"]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt; what follows must not disturb the orderly end."""
+    """Let the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt; what follows must not disturb the orderly end."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         for number in _ENDING:

@@ -77,28 +77,28 @@ class Comparison:
 def compare(hub_dsn: str, dsns: Dsns, *, day: date, written: Written) -> Comparison:
     """Compare everything; `day` is the market's present day."""
     faults = logbook.list_faults(dsns)
+    faulty = logbook.list_linked(dsns, {mpan for fault in faults for mpan in fault.mpans})
     without = frozenset(logbook.list_linked(dsns, found_faults.spoil_records(faults)))
     expected = expectations.read(dsns, day=day)
     with db.connect(hub_dsn, application_name="mdm demo") as hub:
         compared = [
-            *_compare_copies(dsns, faults),
+            _compare_copies(dsns, faulty),
             *_compare_counts(hub, dsns, faults),
             *_compare_values(hub, expected, without),
             *published.compare(hub, expected, without=without),
             *journalled.compare(hub, dsns, written),
+            found_faults.compare_lawful(hub, faulty),
         ]
         found = found_faults.compare(hub, faults)
     return Comparison(checks=tuple(compared), faults=tuple(found), left_out=len(without))
 
 
-def _compare_copies(dsns: Dsns, faults: list[Fault]) -> Iterator[Check]:
+def _compare_copies(dsns: Dsns, faulty: set[str]) -> Check:
     """See whether the sources agree among themselves, points with a fault aside."""
     held = sum(item.held for item in agreement.compare(dsns).items)
-    faulty = {mpan for fault in faults for mpan in (fault.mpan, fault.neighbour) if mpan}
-    without = logbook.list_linked(dsns, faulty)
-    differing = agreement.differences(dsns).filter(~pl.col("key").str.slice(0, _MPAN_DIGITS).is_in(list(without)))
+    differing = agreement.differences(dsns).filter(~pl.col("key").str.slice(0, _MPAN_DIGITS).is_in(list(faulty)))
     kinds = differing.group_by("source", "aspect").len().sort("source", "aspect")
-    yield Check(
+    return Check(
         name="copies at the sources",
         expected=held,
         found=held,

@@ -1,6 +1,6 @@
 """What the hub found of the faults that were planted: the ledger beside quarantine, violations and conflicts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ import polars as pl
 
 from mdm import db
 from mdm.demo import frames
+from mdm.demo.checks import Check
 from mdm.demo.ledger import Fault
 from rules import registry
 from rules.model import Severity
@@ -38,6 +39,23 @@ join (
     union all select golden_id, mpan from golden.appointment
 ) p using (golden_id)
 where c.closed_at is null
+"""
+
+
+# What is open, by kind and metering point; of a contract no point is known.
+_OPEN = r"""
+select 'quarantine' as kind, substring(source_key from '\d{13}') as mpan from golden.quarantine where closed_at is null
+union all
+select 'violations', substring(source_key from '\d{13}') from golden.violation where closed_at is null
+union all
+select 'conflicts', (
+    select min(mpan) from (
+        select mpan from golden.metering_point where golden_id = c.golden_id
+        union all select mpan from golden.metering_point where address_id = c.golden_id
+        union all select p.mpan from golden.meter m join golden.metering_point p on p.golden_id = m.metering_point_id
+                  where m.golden_id = c.golden_id
+        union all select mpan from golden.appointment where golden_id = c.golden_id) p)
+from golden.conflict c where closed_at is null
 """
 
 
@@ -90,14 +108,26 @@ def compare(connection: db.Connection, faults: Sequence[Fault]) -> list[FaultKin
     return [_kind(connection, planted.filter(pl.col("kind") == kind), one) for kind, one in examples.items()]
 
 
+def compare_lawful(connection: db.Connection, faulty: Collection[str]) -> Check:
+    """See whether anything was found where no fault was planted; `faulty` are the points with one."""
+    found = frames.read_from(connection, _OPEN)
+    unfounded = found.filter(~pl.col("mpan").is_in(list(faulty)).fill_null(value=False))
+    return Check(
+        name="findings without a fault",
+        expected=0,
+        found=unfounded.height,
+        differences=dict(unfounded.group_by("kind").len().sort("kind").iter_rows()),
+        look="See 'mdm quarantine list', golden.violation and golden.conflict.",
+    )
+
+
 def spoil_records(faults: Iterable[Fault]) -> set[str]:
     """Return the points at which a fault keeps the golden records from what the owner says, or may do so."""
     return {
         mpan
         for fault in faults
         if finding(fault.rule, fault.item) in {Finding.QUARANTINE, Finding.UNCHECKED}
-        for mpan in (fault.mpan, fault.neighbour)
-        if mpan is not None
+        for mpan in fault.mpans
     }
 
 

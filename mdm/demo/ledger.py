@@ -25,6 +25,11 @@ class Fault:
     planted_at: datetime
     neighbour: str | None = None
 
+    @property
+    def mpans(self) -> tuple[str, ...]:
+        """The metering points that have it."""
+        return (self.mpan,) if self.neighbour is None else (self.mpan, self.neighbour)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:

@@ -59,8 +59,7 @@ class Working:
         """Have another run make other changes, and leave points with a fault alone."""
         runs = logbook.begin_run(self.dsns)
         faults = logbook.list_faults(self.dsns)
-        faulty = {mpan for fault in faults for mpan in (fault.mpan, fault.neighbour) if mpan}
-        spoiled = logbook.list_linked(self.dsns, faulty)
+        spoiled = logbook.list_linked(self.dsns, {mpan for fault in faults for mpan in fault.mpans})
         return replace(self.plan, seed=self.plan.seed + runs, spoiled=frozenset(spoiled))
 
 
