@@ -115,7 +115,7 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
 
 def _fill(connection: psycopg.Connection) -> bool:
     """Compute the rows; return False when some have no view yet."""
-    with staging.frames_only(connection):  # the laterals loop all the same; the frames are hashed, not compared in pairs
+    with staging.frames_only(connection):  # laterals loop all the same; frames are hashed, not paired
         return connection.execute(_compute(), prepare=False).fetchone() == (True,)
 
 
