@@ -116,7 +116,7 @@ def _shown(*, as_json: bool) -> Iterator["Display"]:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt; what follows must not disturb the orderly end."""
+    """Let the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt; what follows must not disturb the end."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         for number in _ENDING:

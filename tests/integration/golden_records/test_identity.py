@@ -162,14 +162,14 @@ def test_sources_that_race_for_adoption_and_for_new_points_wait_for_each_other_a
     makers = {"smrs10": "LANDIS", "mds": None, "mss": "LANDIS"}
     sessions = {source: open_hub() for source in makers}
     numbers = [range(first, first + size) for first in range(1, rounds * size, size)]
-    for batch in numbers:
-        sessions["mds"].change("mds", *(meter(mpan(n + 5_000), f"S{n}", make=None) for n in batch))
+    for chunk in numbers:
+        sessions["mds"].change("mds", *(meter(mpan(n + 5_000), f"S{n}", make=None) for n in chunk))
     start = threading.Barrier(len(makers))
 
     def present(source: str) -> None:
-        for place, batch in enumerate(numbers):
+        for place, chunk in enumerate(numbers):
             start.wait(timeout=30)
-            ordered = list(batch)[:: 1 if place % 2 else -1]
+            ordered = list(chunk)[:: 1 if place % 2 else -1]
             fitted = [meter(mpan(n), f"S{n}", make=makers[source]) for n in ordered]
             sessions[source].master(source, Transaction(changes=fitted))
 

@@ -9,7 +9,7 @@ from tests.integration.capture.worker.test_worker import writing
 
 
 def deadlocks(rig: Rig) -> int:
-    """Return how often PostgreSQL had to end a transaction of the hub because of another; no worker may be connected."""
+    """Return how often PostgreSQL had to end a transaction of the hub because of another; connect no worker."""
     with db.connect(rig.captured.hub_dsn) as observer:
         row = observer.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
     return int(row[0]) if row else 0
