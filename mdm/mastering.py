@@ -24,7 +24,7 @@ from golden_records import (
     survivorship,
     touched,
 )
-from mdm.distribution import feed, projection
+from mdm.distribution import contracts, feed, projection
 
 BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
 
@@ -51,6 +51,7 @@ class Outcome:
 
 def tune(connection: psycopg.Connection) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
+    contracts.load()  # now, and not while the first batch holds the lock of projection
     connection.execute(
         "set random_page_cost = 1.1; set effective_cache_size = '8GB'; set work_mem = '64MB'; set jit = off;"
         "set enable_mergejoin = off; set enable_seqscan = off;"
