@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from mdm import embedded, hub, telemetry
 from mdm.capture import registration
 from mdm.capture.sources import Source as Declared
@@ -26,6 +28,10 @@ class DemoRefused(MdmError):
     """The demo cannot run as it was asked to; the message says what to do instead."""
 
     exit_code = 2
+
+
+class ServerEnded(MdmError):
+    """An embedded server has ended while the demo ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,12 @@ def _server(folder: Path) -> Iterator[EmbeddedServer]:
         note.write_text(str(server.pid))
     try:
         yield server
+    except (MdmError, psycopg.Error) as error:
+        if server.is_running():
+            raise
+        raise ServerEnded(
+            f"PostgreSQL on {folder} has ended. Nothing that was committed is lost: run the demo again, it goes on."
+        ) from error
     finally:
         if is_ours:
             server.stop()
