@@ -26,6 +26,7 @@ from mdm.capture.errors import (
     SourceRewound,
     TimelineChanged,
 )
+from mdm.capture.loads import LoadState
 from mdm.capture.lsn import Lsn
 from mdm.capture.slots import NewSlot
 from mdm.capture.snapshot import Exported, InitialLoad
@@ -46,6 +47,7 @@ def prepare(captured: Captured, hub: Connection, state: Checkpoint, stop: thread
         _begin_reload(captured, hub, state)
     else:
         verify(captured, state)
+        _finish_loaded(captured, hub, state)
     _expect_new_tables(captured, hub, state)
 
 
@@ -146,12 +148,18 @@ def _load(captured: Captured, hub: Connection, state: Checkpoint, load: InitialL
     planned = loads.list_open_chunks(hub, captured.source_id)
     _log.info("load.began", source=captured.name, tables=len(load.tables), chunks=len(planned))
     load.run(planned)
+    _finish_loaded(captured, hub, state)
+    _log.info("load.ended", source=captured.name)
+
+
+def _finish_loaded(captured: Captured, hub: Connection, state: Checkpoint) -> None:
+    """Note the tables of which nothing is left to load; one that replaces has an end of its own, in the stream."""
     with db.transaction(hub):
         checkpoint.fence(hub, captured.source_id, state.worker)
         for table in loads.list_loads(hub, captured.source_id):
-            if table.chunks and table.chunks == table.chunks_done:
+            is_loaded = table.state is LoadState.LOADING and table.chunks == table.chunks_done
+            if is_loaded and not table.replaces:
                 loads.finish(hub, captured.source_id, table.relation)
-    _log.info("load.ended", source=captured.name)
 
 
 def _begin_reload(captured: Captured, hub: Connection, state: Checkpoint) -> None:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from mdm import db
+from mdm.capture import checkpoint, starting
 from mdm.capture.crashes import Point
 from tests.integration.capture.worker.rig import Crash, Rig, crash_at, mpan_list, wait_for
 
@@ -109,6 +110,19 @@ def test_a_load_that_is_killed_goes_on_where_it_stood(rig: Rig, point: Point) ->
     if point in {Point.RANGE_ASSEMBLED, Point.RANGE_COMMITTED}:
         assert read.count(Point.CHUNK_READ) == 0
     assert doubles(rig) == []
+
+
+def test_a_killed_load_that_goes_on_has_done_with_the_tables_that_were_loaded(rig: Rig) -> None:
+    rig.fill(600)
+    killed = rig.start(crash_at(Point.CHUNK_COMMITTED, times=5), chunk_rows=200, readers=1)
+    assert isinstance(killed.join(), Crash)
+    whole = "select count(*) from hub.table_load l where {0} (select from hub.snapshot_chunk c where"
+    whole += " c.relation = l.relation and c.done_at is null)"
+    loaded = rig.one(whole.format("not exists"))
+    state = checkpoint.take_over(rig.hub, rig.captured.source_id)
+    starting.prepare(rig.captured, rig.hub, state, threading.Event())
+    assert 0 < loaded < 2
+    assert rig.one("select count(*) from hub.table_load where state = 'done'") == loaded
 
 
 def doubles(rig: Rig) -> list[tuple[Any, ...]]:
