@@ -39,8 +39,15 @@ class Working:
         """What has been done so far; None before anything."""
         return None if self._workload is None else self._workload.summary()
 
+    def join(self) -> None:
+        """Wait until it has ended; raises what went wrong."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+
     def stop(self) -> None:
-        """End after the batch that is being written."""
+        """End after the batch that is being written, whatever went wrong."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
