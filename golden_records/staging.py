@@ -107,13 +107,16 @@ _REJECT_COLUMNS = ("change_id", "reason")
 def begin(connection: psycopg.Connection) -> None:
     """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them."""
     if connection.execute("select to_regclass('pg_temp.touched_point') is null").fetchone() == (True,):
-        connection.execute(_stored_plain(_TABLES))
+        connection.execute(_stored_plain(_TABLES) if connection.info.server_version >= 160000 else _TABLES)
     elif connection.execute("select exists (select from stage_tx)").fetchone() == (True,):
         connection.execute(f"truncate {', '.join(TABLES)}")
 
 
 def _stored_plain(statements: str) -> str:
-    """Keep values in the row: a table without a TOAST table is emptied at commit at a third of the cost."""
+    """Keep values in the row: a table without a TOAST table is emptied at commit at a third of the cost.
+
+    PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
+    """
     return re.sub(r" (text|jsonb)\b", r" \1 storage plain", statements)
 
 
