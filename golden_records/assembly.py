@@ -80,7 +80,10 @@ left join (select golden_id, tx, max(change_id) as change_id
     on v.golden_id = d.golden_id and v.tx = d.tx
 left join (select golden_id, tx, jsonb_object_agg(item_group, change_ids) as candidates
            from (select golden_id, tx, item_group, jsonb_agg(change_id order by place) as change_ids
-                 from stage_candidate group by 1, 2, 3 having count(*) > 1) several group by 1, 2) c
+                 from stage_candidate
+                 join (select golden_id, tx, item_group from stage_candidate where place = 2) contested
+                     using (golden_id, tx, item_group)
+                 group by 1, 2, 3) several group by 1, 2) c
     on c.golden_id = d.golden_id and c.tx = d.tx
 order by d.golden_id, d.tx
 """

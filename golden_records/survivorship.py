@@ -37,6 +37,31 @@ where v.point_id is not null and v.item_group = any (%(groups)s) and not exists 
     select from stage_event e where e.golden_id = v.point_id and e.item_group = g.item_group and e.tx = v.tx)
 """
 
+# A service that is relieved and appointed again in one transaction, as when the supplier changes, owns what it owned.
+_APPOINTED = """
+with changed as (
+    select distinct golden_id, tx from stage_delta
+    where entity = 'appointment'
+      and item in ('service_mpid', 'appointed_from', 'appointed_to', 'status', 'metering_point_id')
+    union  -- what no source changed has come due
+    select e.golden_id, e.tx from stage_event e where e.entity = 'appointment' and not exists (
+        select from stage_version v where v.golden_id = e.golden_id and v.tx = e.tx)
+), said as (
+    select i.golden_id, i.tx,
+           max(i.value #>> '{}') filter (where i.item = 'metering_point_id')::bigint as point_id,
+           max(i.value #>> '{}') filter (where i.item = 'service_mpid') as service,
+           max(i.value #>> '{}') filter (where i.item = 'status') as status
+    from stage_item i join changed using (golden_id, tx) where i.item_group = 'appointment' group by 1, 2
+)
+insert into stage_appointed
+select point_id, tx from said where point_id is not null group by point_id, tx
+having not (count(distinct service) = 1 and bool_or(status = 'active')
+            and bool_or(status in ('lapsed', 'de-appointed')))
+union
+select (p.value #>> '{}')::bigint, d.tx from stage_prior p join stage_delta d using (golden_id, item)
+where p.item = 'metering_point_id' and d.entity = 'appointment' and p.value is not null
+"""
+
 _PROPAGATE = """
 insert into stage_event (golden_id, entity, item_group, tx, is_aside, is_following)
 select golden_id, entity, item_group, tx, false, true from (
@@ -156,13 +181,7 @@ def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
-    connection.execute(
-        "insert into stage_appointed"
-        " select (value #>> '{}')::bigint, tx from stage_item"
-        " where item = 'metering_point_id' and item_group = 'appointment' and value is not null"
-        " union select (p.value #>> '{}')::bigint, d.tx from stage_prior p join stage_delta d using (golden_id)"
-        " where p.item = 'metering_point_id' and d.entity = 'appointment' and p.value is not null"
-    )
+    connection.execute(_APPOINTED)
     connection.execute(_PROPAGATE)
 
 
