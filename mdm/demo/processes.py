@@ -97,5 +97,7 @@ def end_with_parent() -> None:
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin, whose lock a thread that waits would hold while the interpreter shuts down.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
