@@ -27,16 +27,16 @@ _WIDTH = 120
 @app.command()
 def demo(
     metering_points: Annotated[
-        int | None, typer.Option(min=10, help="Metering points of a new market. [default: 2000]")
+        int | None, typer.Option(min=10, help="Metering points of a new market. (default: 2000)")
     ] = None,
     changes: Annotated[
-        int | None, typer.Option(min=1, help="Rows to change. [default: 5000 with --once, else without end]")
+        int | None, typer.Option(min=1, help="Rows to change. (default: 5000 with --once, else without end)")
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=0, help="Rows to change a second, 0 as fast as can be. [default: 0 with --once, else 50]"),
+        typer.Option(min=0, help="Rows to change a second, 0 as fast as can be. (default: 0 with --once, else 50)"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="What a new market is drawn from. [default: 1]")] = None,
+    seed: Annotated[int | None, typer.Option(help="What a new market is drawn from. (default: 1)")] = None,
     faults: Annotated[
         float, typer.Option(min=0, max=1, help="Share of what happens that plants a fault, for the hub to find.")
     ] = 0.0,
@@ -47,7 +47,7 @@ def demo(
         bool, typer.Option("--fresh", help="Remove the market and the hub of the data folder first.")
     ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="The data folder, kept between runs. [default: MDM_DATA_FOLDER or .mdm]")
+        Path | None, typer.Option(help="The data folder, kept between runs. (default: MDM_DATA_FOLDER or .mdm)")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary of --once as JSON.")] = False,
 ) -> None:
