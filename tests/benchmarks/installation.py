@@ -26,7 +26,8 @@ SOURCES = tuple(source.value for source in Source)
 
 _MDM = (sys.executable, "-c", "from mdm.cli import main; main()")
 _BETWEEN_LOOKS = 0.05
-_TO_STOP = 30.0
+_TO_START = 300.0  # seconds; much, for a machine that has other things to do
+_TO_STOP = 60.0
 
 
 class NotInTime(Exception):
@@ -75,7 +76,7 @@ class Installation:
     def serve(self) -> str:
         """Start the API; return its address."""
         self.start("api", [*_MDM, "serve", "--port", "0"])
-        deadline = time.monotonic() + _TO_STOP
+        deadline = time.monotonic() + _TO_START
         while not (said := self.log("api").read_text()).endswith("\n") or "Listening on " not in said:
             self._refuse_ended()
             if time.monotonic() > deadline:
@@ -121,7 +122,7 @@ class Installation:
                 checkpoint.try_lock(connection, known.source_id)
             self.start_workers(sources)
             stand_by = "select count(*) = %s from pg_stat_activity where application_name like 'mdm capture %%'"
-            self.await_true(stand_by, [len(sources)], seconds=60)
+            self.await_true(stand_by, [len(sources)], seconds=_TO_START)
             yield
 
     def changes(self) -> int:

@@ -1,11 +1,12 @@
 """Runs the benchmarks in an order in which each finds what it needs, and tells what came of them."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -130,10 +131,15 @@ def run(names: Iterable[Name], *, size: Size, note: Note) -> list[Result]:
     with Suite(size=size, note=note) as suite:
         for name in (name for name in Name if name in wanted):
             note(f"{name}: {BUDGETS[name].title}")
-            began = time.monotonic()
-            results.append(Result(budget=BUDGETS[name], measured=suite.measure(name)))
+            began, load = time.monotonic(), os.getloadavg()[0]
+            results.append(Result(budget=BUDGETS[name], measured=_beside(suite.measure(name), load)))
             note(f"{name}: {_figures(results[-1])}, in {time.monotonic() - began:.0f} s")
     return results
+
+
+def _beside(measured: Measured, load: float) -> Measured:
+    """Note what else the machine had to do when the measurement began."""
+    return replace(measured, notes=(*measured.notes, f"load average {load:.1f} of {os.cpu_count()} cores before"))
 
 
 def write(results: Iterable[Result], path: Path = RESULT) -> None:
