@@ -24,32 +24,39 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WIDTH = 120
 
 
+_Points = Annotated[int | None, typer.Option(min=10, help="Metering points of a new market. (default: 2000)")]
+_Changes = Annotated[
+    int | None, typer.Option(min=1, help="Rows to change. (default: 5000 with --once, else without end)")
+]
+_Rate = Annotated[
+    float | None,
+    typer.Option(min=0, help="Rows to change a second, 0 as fast as can be. (default: 0 with --once, else 50)"),
+]
+_Seed = Annotated[int | None, typer.Option(help="What a new market is drawn from. (default: 1)")]
+_Faults = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of what happens that plants a fault, for the hub to find.")
+]
+_Once = Annotated[
+    bool, typer.Option("--once", help="End by itself: change, catch up, compare; exit 1 where anything differs.")
+]
+_Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the market and the hub of the data folder first.")]
+_Folder = Annotated[
+    Path | None, typer.Option(help="The data folder, kept between runs. (default: MDM_DATA_FOLDER or .mdm)")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the summary of --once as JSON.")]
+
+
 @app.command()
 def demo(
-    metering_points: Annotated[
-        int | None, typer.Option(min=10, help="Metering points of a new market. (default: 2000)")
-    ] = None,
-    changes: Annotated[
-        int | None, typer.Option(min=1, help="Rows to change. (default: 5000 with --once, else without end)")
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=0, help="Rows to change a second, 0 as fast as can be. (default: 0 with --once, else 50)"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="What a new market is drawn from. (default: 1)")] = None,
-    faults: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of what happens that plants a fault, for the hub to find.")
-    ] = 0.0,
-    once: Annotated[
-        bool, typer.Option("--once", help="End by itself: change, catch up, compare; exit 1 where anything differs.")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Remove the market and the hub of the data folder first.")
-    ] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The data folder, kept between runs. (default: MDM_DATA_FOLDER or .mdm)")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary of --once as JSON.")] = False,
+    metering_points: _Points = None,
+    changes: _Changes = None,
+    rate: _Rate = None,
+    seed: _Seed = None,
+    faults: _Faults = 0.0,
+    once: _Once = False,
+    fresh: _Fresh = False,
+    data: _Folder = None,
+    as_json: _Json = False,
 ) -> None:
     """Run a simulated market through the hub, with live progress.
 
