@@ -18,6 +18,8 @@ from mdm.settings import LogFormat, LogLevel
 
 REDACTED = "[redacted]"
 _MPAN = re.compile(r"(?<![\d.])\d(?: ?\d){12}(?!\d)")
+_SELF_WILLED = ("uvicorn", "uvicorn.access", "uvicorn.asgi", "uvicorn.error")
+"""Loggers of libraries that give themselves handlers and levels, or keep their lines from the root."""
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -63,8 +65,17 @@ def configure(log_format: LogFormat, level: LogLevel, *, stream: TextIO | None =
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _SELF_WILLED:
+        _send_to_root(logging.getLogger(name))
     if level is not LogLevel.DEBUG:
         logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells each of its plugins and steps
+
+
+def _send_to_root(logger: logging.Logger) -> None:
+    """Let all that a logger writes go through the root alone, whatever was set for it before."""
+    logger.disabled, logger.propagate = False, True
+    logger.handlers = []
+    logger.setLevel(logging.NOTSET)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -1,28 +1,30 @@
 """The servers and databases that tests ask for; nothing starts before a test asks."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-import structlog
 
 from mdm.embedded import EmbeddedServer
-from tests import clusters, databases
+from tests import clusters, databases, log_lines
 from tests.clusters import DEBIAN_15, SMALL, Clusters
 
 HUB_TEMPLATE = "hub_template"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _logging_as_before_the_module() -> Iterator[None]:
+    """Take back what the things that a module's tests share, such as a server, set for the log lines."""
+    with log_lines.as_found():
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
+def _logging_as_before(_logging_as_before_the_module: None) -> Iterator[None]:
     """Take back what a test's commands set for the log lines of the process."""
-    root, alembic = logging.getLogger(), logging.getLogger("alembic")
-    handlers, level, alembic_level = root.handlers[:], root.level, alembic.level
-    yield
-    root.handlers[:], root.level, alembic.level = handlers, level, alembic_level
-    structlog.reset_defaults()
+    with log_lines.as_found():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,18 @@ def test_another_librarys_lines_are_redacted_too(lines: io.StringIO) -> None:
     assert json.loads(lines.getvalue())["event"] == f"GET /points/{telemetry.REDACTED}"
 
 
+def test_a_librarys_lines_come_whatever_was_set_for_its_logger_before() -> None:
+    own, written = io.StringIO(), io.StringIO()
+    logger = logging.getLogger("uvicorn.access")
+    logger.disabled, logger.propagate = True, False
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(logging.StreamHandler(own))
+    telemetry.configure(LogFormat.JSON, LogLevel.INFO, stream=written)
+    logger.info("GET /points/%s", MPAN)
+    assert json.loads(written.getvalue())["event"] == f"GET /points/{telemetry.REDACTED}"
+    assert own.getvalue() == ""
+
+
 @pytest.mark.parametrize("value", [123456789012, 12345678901234, 1.5, True, None, "16/B374D848", "2026-11-21"])
 def test_other_values_stay(lines: io.StringIO, value: object) -> None:
     structlog.get_logger("mdm").info("event", value=value)
