@@ -44,8 +44,8 @@ create temp table if not exists stage_fetched (golden_id bigint, item_group text
 create temp table if not exists stage_prior (
     golden_id bigint, item text, version int, value jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_final (
-    golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz, changed jsonb,
-    lineage jsonb) on commit delete rows;
+    golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz,
+    changed jsonb extended, lineage jsonb) on commit delete rows;
 create temp table if not exists stage_removed (golden_id bigint) on commit delete rows;
 create temp table if not exists stage_delta (
     golden_id bigint, entity text, tx int, item text, value jsonb, change_id bigint) on commit delete rows;
@@ -99,25 +99,30 @@ _RECORD_COLUMNS = (
     "address_key",
     "contract_key",
 )
-_TEXTS = ("item_values", "key", "alt_key", "source_key", "point_key", "address_key", "contract_key")
-LONGEST = 7_000  # bytes of a staged record: its columns are stored plain, in one page
+_KEYS = ("key", "alt_key", "point_key", "address_key", "contract_key")
+_TEXTS = ("item_values", "source_key", *_KEYS)
+LONGEST = 3_500  # bytes of a staged record: it stands plain in a page, twice where it is kept for quarantine
+LONGEST_KEY = 1_000  # bytes: an index holds no key of more than 2,700
+_TOO_LONG = f"values of more than {LONGEST} bytes in one record, or a key of more than {LONGEST_KEY}"
 _REJECT_COLUMNS = ("change_id", "reason")
 
 
 def begin(connection: psycopg.Connection) -> None:
     """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them."""
     if connection.execute("select to_regclass('pg_temp.touched_point') is null").fetchone() == (True,):
-        connection.execute(_stored_plain(_TABLES) if connection.info.server_version >= 160000 else _TABLES)
+        connection.execute(_stored_plain(_TABLES, connection.info.server_version))
     elif connection.execute("select exists (select from stage_tx)").fetchone() == (True,):
         connection.execute(f"truncate {', '.join(TABLES)}")
 
 
-def _stored_plain(statements: str) -> str:
+def _stored_plain(statements: str, version: int) -> str:
     """Keep values in the row: a table without a TOAST table is emptied at commit at a third of the cost.
 
-    PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
+    PostgreSQL 15 has no such clause; its tables keep their TOAST tables. So does stage_final everywhere: there all
+    groups of a golden record come together.
     """
-    return re.sub(r" (text|jsonb)\b", r" \1 storage plain", statements)
+    kept = r" \1 storage plain" if version >= 160000 else r" \1"
+    return re.sub(r" (text|jsonb)\b(?! extended)", kept, statements).replace(" extended", "")
 
 
 def fill(
@@ -128,21 +133,21 @@ def fill(
     rejects: pl.DataFrame,
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
-    fits = pl.sum_horizontal(pl.col(_TEXTS).str.len_bytes().fill_null(0)) <= LONGEST
-    oversized = records.filter(~fits)
+    oversized = records.filter(~_fits())
     copy_in(connection, "stage_tx", transactions.select(_TRANSACTION_COLUMNS))
-    copy_in(connection, "stage_record", records.filter(fits).select(_RECORD_COLUMNS))
+    copy_in(connection, "stage_record", records.filter(_fits()).select(_RECORD_COLUMNS))
     copy_in(connection, "stage_reject", rejects.select(_REJECT_COLUMNS))
-    copy_in(
-        connection,
-        "stage_reject",
-        oversized.select("change_id", reason=pl.lit(f"values of more than {LONGEST} bytes in one record")),
-    )
+    copy_in(connection, "stage_reject", oversized.select("change_id", reason=pl.lit(_TOO_LONG)))
+
+
+def _fits() -> pl.Expr:
+    octets = pl.sum_horizontal(pl.col(_TEXTS).str.len_bytes().fill_null(0))
+    return (octets <= LONGEST) & (pl.max_horizontal(pl.col(_KEYS).str.len_bytes().fill_null(0)) <= LONGEST_KEY)
 
 
 def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, *, source_id: int) -> None:
     """COPY the keys of records alone, to be claimed."""
-    keyed = records.filter(pl.col("key").is_not_null() & (pl.col("op") == "u"))
+    keyed = records.filter(pl.col("key").is_not_null() & (pl.col("op") == "u") & _fits())
     marked = keyed.with_columns(source_id=pl.lit(source_id), change_id=pl.lit(0), item_values=pl.lit("{}"))
     copy_in(connection, "stage_record", marked.select(_RECORD_COLUMNS))
 
