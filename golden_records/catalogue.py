@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
+from golden_records import declarations
 
 
 class ItemType(StrEnum):
@@ -96,7 +96,7 @@ class Catalogue:
 def load() -> Catalogue:
     """Read the catalogue that ships with the package."""
     text = resources.files("golden_records").joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    declared: dict[str, Any] = yaml.safe_load(text)
+    declared: dict[str, Any] = declarations.read(text)
     return Catalogue(entities={name: _entity(name, entry) for name, entry in declared.items()})
 
 

@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
 
 def make_server(dsn: str, *, host: str, port: int) -> Server:
     """Return a server of the hub in this database, on a free port for port 0; raises AddressTaken."""
-    return Server(create(dsn, revision=_needed_revision()), host=host, port=port)
+    return Server(create(dsn, revision=db.head()), host=host, port=port)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -103,12 +103,6 @@ def listen(host: str, port: int) -> socket.socket:
             f"Nothing can be served on {host} port {port}: {error.strerror}. Choose another address with --host and "
             "--port, or end what is there."
         ) from error
-
-
-def _needed_revision() -> str | None:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a server needs to know it
-
-    return ScriptDirectory.from_config(db.migrations()).get_current_head()
 
 
 def _complete_openapi(app: FastAPI) -> None:

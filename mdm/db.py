@@ -106,25 +106,49 @@ def engine(dsn: str) -> "Engine":
     )
 
 
-def upgrade(dsn: str, revision: str = "head") -> None:
-    """Bring the hub's schema to a revision; two at once wait for each other."""
+def head() -> str:
+    """Return the newest revision of the schema, by the files of the migrations, without importing Alembic."""
+    return max(path.name.partition("_")[0] for path in _scripts().glob("versions/[0-9]*_*.py"))
+
+
+def find_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema in a database, None where there is none."""
+    try:
+        row = connection.execute("select version_num from hub.alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return None
+    return str(row[0]) if row else None
+
+
+def upgrade(dsn: str) -> None:
+    """Bring the hub's schema to the newest revision; two at once wait for each other.
+
+    Most often it is there already: Alembic's import alone takes longer than all else that a worker does at its start.
+    """
+    with connect(dsn) as connection:
+        if find_revision(connection) == head():
+            return
     from alembic import command  # noqa: PLC0415 - only migrations need Alembic
 
     with engine(dsn).connect() as connection:
         configuration = migrations()
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, revision)
+        command.upgrade(configuration, "head")
 
 
 def migrations() -> "Config":
     """Return the configuration of Alembic for the migrations of this installation: the wheel's or the checkout's."""
     from alembic.config import Config  # noqa: PLC0415 - only migrations need Alembic
 
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_scripts()))
+    return configuration
+
+
+def _scripts() -> Path:
     package = Path(__file__).parent
     folder = package / "_alembic"
-    configuration = Config()
-    configuration.set_main_option("script_location", str(folder if folder.exists() else package.parent / "alembic"))
-    return configuration
+    return folder if folder.exists() else package.parent / "alembic"
 
 
 def _parameters(dsn: str) -> dict[str, Any]:

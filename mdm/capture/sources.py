@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from golden_records import catalogue
+from golden_records import catalogue, declarations
 from golden_records.catalogue import Group
 from mdm.errors import MdmError
 
@@ -194,7 +194,7 @@ def load(path: Path) -> Source:
 
 def _read(path: Path) -> object:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return declarations.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DeclarationFault(f"{path}: cannot be read ({error.strerror}). Name a file that exists.") from error
     except yaml.YAMLError as error:

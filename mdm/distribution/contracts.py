@@ -10,8 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
+from golden_records import declarations
 from mdm.errors import MdmError
 
 _FOLDER = resources.files("mdm.distribution").joinpath("views")
@@ -109,7 +108,7 @@ def read_file(name: str) -> bytes:
 def load() -> dict[str, Contract]:
     """Read the contracts that ship with the package, by name, in the order of their names."""
     files = sorted((file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    contracts = [parse(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+    contracts = [parse(declarations.read(file.read_text(encoding="utf-8"))) for file in files]
     return {contract.name: contract for contract in contracts}
 
 

@@ -52,6 +52,26 @@ def test_downgrade_removes_every_table_and_upgrade_brings_them_back(hub_dsn: str
     assert tables(hub_dsn) == before
 
 
+def test_present_schema_is_seen_without_alembic(hub_dsn: str) -> None:
+    program = "import sys; from mdm import db; db.upgrade(sys.argv[1]); print('alembic' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program, hub_dsn], check=True, capture_output=True, text=True).stdout
+    assert told == "False\n"
+
+
+def test_schema_of_an_older_revision_is_upgraded(hub_dsn: str) -> None:
+    with db.connect(hub_dsn) as connection:
+        connection.execute("drop schema golden, hub cascade")
+        assert db.find_revision(connection) is None
+        connection.execute("create schema hub")
+        assert db.find_revision(connection) is None
+        connection.execute("create table hub.alembic_version (version_num text)")
+        assert db.find_revision(connection) is None
+        connection.execute("drop table hub.alembic_version")
+    db.upgrade(hub_dsn)
+    with db.connect(hub_dsn) as connection:
+        assert db.find_revision(connection) == db.head()
+
+
 def test_declared_tables_are_those_of_the_migrations(hub_dsn: str) -> None:
     with db.engine(hub_dsn).connect() as connection:
         configuration = db.migrations()

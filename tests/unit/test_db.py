@@ -1,6 +1,7 @@
 """DSNs are shown without what is secret, and refused in plain words."""
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from mdm import db
 from mdm.db import DatabaseUnreachable, InvalidDsn
@@ -16,6 +17,10 @@ from mdm.db import DatabaseUnreachable, InvalidDsn
 )
 def test_redacted_shows_no_secret(dsn: str, shown: str) -> None:
     assert db.redacted(dsn) == shown
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    assert db.head() == ScriptDirectory.from_config(db.migrations()).get_current_head()
 
 
 def test_a_text_that_is_no_dsn_is_not_repeated() -> None:
