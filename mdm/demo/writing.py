@@ -69,13 +69,20 @@ def _refusal(source: Source, error: psycopg.Error) -> str:
     )
 
 
+def _open(dsn: str, stack: ExitStack) -> db.Connection:
+    connection = stack.enter_context(db.connect(dsn, application_name="mdm-market"))
+    connection.execute("set synchronous_commit = off")
+    return connection
+
+
 class Writer:
     """Connections to all sources; each has a thread that alone writes through it."""
 
     def __init__(self, dsns: Dsns) -> None:
-        self._stack = ExitStack()
-        self._threads = self._stack.enter_context(ThreadPoolExecutor(len(Source), "market"))
-        self._connections = {source: self._open(dsns[source]) for source in Source}
+        with ExitStack() as stack:
+            self._threads = stack.enter_context(ThreadPoolExecutor(len(Source), "market"))
+            self._connections = {source: _open(dsns[source], stack) for source in Source}
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -120,8 +127,3 @@ class Writer:
         except psycopg.Error as error:
             raise MarketError(_refusal(source, error)) from None  # its text may hold values of the row
         return sum(max(cursor.rowcount, 0) for cursor in cursors)
-
-    def _open(self, dsn: str) -> db.Connection:
-        connection = self._stack.enter_context(db.connect(dsn, application_name="mdm-market"))
-        connection.execute("set synchronous_commit = off")
-        return connection
