@@ -5,37 +5,50 @@ no change. Versions are dense: one a golden record and source transaction (law 3
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import psycopg
 
 from golden_records import catalogue, journal, staging
-from golden_records.catalogue import Entity
+from golden_records.catalogue import Entity, Group
 
-_PRIOR = """
-insert into stage_prior (golden_id, item, version, value, change_id)
-select g.golden_id, i.item, g.version, nullif(case i.item {values} end, 'null'), (g.lineage ->> i.item)::bigint
-from (select distinct golden_id from stage_item where entity = '{entity}' and not is_aside) k
-cross join lateral (select * from golden.{entity} g where g.golden_id = k.golden_id offset 0) g
-join (select distinct golden_id, item from stage_item where entity = '{entity}' and not is_aside) i
-    on i.golden_id = k.golden_id
+# What a group of items says now against what it said before, in this part or in the golden record.
+_DELTA = """
+insert into stage_delta (golden_id, entity, tx, item_group, version, change_id, candidates, changed, lineage)
+select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_id, w.change_id), w.candidates,
+       d.changed, d.lineage
+from (
+    select *, row_number() over w as place, lag(item_values) over w as values_before,
+           lag(change_id) over w as change_before, lag(spoken) over w as spoken_before
+    from stage_survivor where entity = '{entity}' and not is_aside
+    window w as (partition by golden_id, item_group order by tx)
+) w
+join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) k using (item_group)
+left join lateral (
+    select version, lineage, jsonb_strip_nulls(case w.item_group {values} end) as item_values
+    from golden.{entity} g where g.golden_id = w.golden_id offset 0) g on true
+cross join lateral (
+    select jsonb_object_agg(item, value) as changed,
+           jsonb_object_agg(item, case when value is not null then change_id end) as lineage
+    from (
+        select i.item, w.item_values -> i.item as value,
+               coalesce((w.spoken ->> i.item)::bigint, w.change_id) as change_id,
+               case when w.place > 1 then w.values_before -> i.item else g.item_values -> i.item end as value_before,
+               case when w.place > 1 then coalesce((w.spoken_before ->> i.item)::bigint, w.change_before)
+                    else (g.lineage ->> i.item)::bigint end as change_before
+        from unnest(k.items) i (item)
+        offset 0
+    ) i
+    where value is distinct from value_before or value is not null and {source} <> {source_before}
+) d
+where d.changed is not null
 """
 
-_DELTA = """
-insert into stage_delta (golden_id, entity, tx, item, value, change_id)
-select golden_id, entity, tx, item, value, change_id from (
-    select i.*, p.golden_id is not null as is_known, p.value as prior_value, p.change_id as prior_change,
-           row_number() over w as place, lag(i.value) over w as value_before, lag(i.change_id) over w as change_before
-    from (select golden_id, entity, tx, item, nullif(value, 'null') as value, change_id
-          from stage_item where entity = any (%(entities)s) and not is_aside) i
-    left join stage_prior p using (golden_id, item)
-    window w as (partition by i.golden_id, i.item order by i.tx)
-) d
-where case
-    when place > 1 then value is distinct from value_before
-        or value is not null and {source} is distinct from {source_before}
-    when is_known then value is distinct from prior_value
-        or value is not null and {source} is distinct from {source_prior}
-    else value is not null end
+_LEFT = """
+insert into stage_left (entity, point_id, tx)
+select d.entity, g.metering_point_id, d.tx from stage_delta d
+cross join lateral (select metering_point_id from golden.{entity} g where g.golden_id = d.golden_id offset 0) g
+where d.entity = '{entity}' and d.changed ? 'metering_point_id' and g.metering_point_id is not null
 """
 
 _REMOVED = """
@@ -54,58 +67,50 @@ insert into stage_removed
 select golden_id from leaving where golden_id not in (select golden_id from kept)
 """
 
+# Where no source's change is behind a version, the hub's own is: a date that has come.
 _VERSIONS = """
 insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
                                    recorded_at, changed, lineage, candidates, policy_id)
 select d.golden_id,
-       coalesce(g.version, (select max(version) from golden.golden_version v where v.golden_id = d.golden_id), 0)
+       coalesce(d.version, (select max(version) from golden.golden_version v where v.golden_id = d.golden_id), 0)
            + row_number() over (partition by d.golden_id order by d.tx),
        d.entity,
        case when d.tx = d.last_tx and d.golden_id in (select golden_id from stage_removed) then 'd'
-            when g.golden_id is null and row_number() over (partition by d.golden_id order by d.tx) = 1 then 'c'
+            when d.version is null and row_number() over (partition by d.golden_id order by d.tx) = 1 then 'c'
             else 'u' end,
-       %(source)s, coalesce(v.change_id, d.change_id), t.commit_lsn, t.committed_at, clock_timestamp(),
-       d.changed, d.lineage, c.candidates, (select max(policy_id) from golden.policy)
+       %(source)s,
+       coalesce(d.change_id, (select max(j.change_id) from golden.journal j
+                              where j.source_id = %(hub)s and j.commit_lsn = t.commit_lsn)),
+       t.commit_lsn, t.committed_at, clock_timestamp(), d.changed, d.lineage, d.candidates,
+       (select max(policy_id) from golden.policy)
 from (
-    select golden_id, entity, tx, max(change_id) as change_id, jsonb_object_agg(item, value) as changed,
-           coalesce(jsonb_object_agg(item, change_id) filter (where value is not null), '{}') as lineage,
+    select golden_id, entity, tx, max(version) as version, max(change_id) as change_id,
+           golden.merge(changed) as changed, jsonb_strip_nulls(golden.merge(lineage)) as lineage,
+           jsonb_object_agg(item_group, candidates) filter (where candidates is not null) as candidates,
            max(tx) over (partition by golden_id) as last_tx
     from stage_delta where entity = any (%(entities)s) group by golden_id, entity, tx
 ) d
 join stage_tx t using (tx)
-left join (select distinct golden_id, version from stage_prior) g using (golden_id)
-left join (select golden_id, tx, max(change_id) as change_id
-           from (select golden_id, tx, change_id from stage_version
-                 union all select prior_golden_id, tx, change_id from stage_version) touched group by 1, 2) v
-    on v.golden_id = d.golden_id and v.tx = d.tx
-left join (select golden_id, tx, jsonb_object_agg(item_group, change_ids) as candidates
-           from (select golden_id, tx, item_group, jsonb_agg(change_id order by place) as change_ids
-                 from stage_candidate
-                 join (select golden_id, tx, item_group from stage_candidate where place = 2) contested
-                     using (golden_id, tx, item_group)
-                 group by 1, 2, 3) several group by 1, 2) c
-    on c.golden_id = d.golden_id and c.tx = d.tx
 order by d.golden_id, d.tx
 """
 
 _FINAL = """
 insert into stage_final (golden_id, entity, is_new, versions, updated_at, changed, lineage)
-select d.golden_id, d.entity, p.golden_id is null, d.versions, t.committed_at, d.changed, d.lineage
+select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, d.changed, d.lineage
 from (
-    select golden_id, entity, count(distinct tx) as versions, max(tx) as tx,
-           jsonb_object_agg(item, value order by tx) as changed,
-           jsonb_object_agg(item, case when value is not null then change_id end order by tx) as lineage
+    select golden_id, entity, bool_and(version is null) as is_new, count(distinct tx) as versions, max(tx) as tx,
+           golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
     from stage_delta where entity = any (%(entities)s) group by golden_id, entity
 ) d
 join stage_tx t using (tx)
-left join (select distinct golden_id from stage_prior) p using (golden_id)
 where d.golden_id not in (select golden_id from stage_removed)
 """
 
 _UPDATE = """
 update golden.{entity} g
 set ({columns}) = (select {columns} from jsonb_populate_record(g, f.changed)),
-    version = g.version + f.versions, updated_at = f.updated_at, lineage = g.lineage || f.lineage
+    version = g.version + f.versions, updated_at = f.updated_at,
+    lineage = jsonb_strip_nulls(g.lineage || f.lineage)
 from stage_final f where f.entity = '{entity}' and not f.is_new and g.golden_id = f.golden_id
 """
 
@@ -121,31 +126,47 @@ order by f.golden_id
 
 
 def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
-    """Write versions and typed rows of the golden records of these entities that the staged items change."""
-    named = [catalogue.load().entity(name) for name in entities]
-    parameters = {"entities": list(entities), "source": source_id}
+    """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
+    parameters = {"entities": list(entities), "source": source_id, "hub": journal.HUB}
     connection.execute(_REMOVED, parameters)
     with staging.frames_only(connection):
-        for entity in named:
-            connection.execute(_prior_query(entity))
-        connection.execute(_delta_query(), parameters)
+        changed = [entity for entity in _surviving(connection, entities) if _find_changes(connection, entity)]
+        if not changed:
+            return
         connection.execute(_VERSIONS, parameters)
         connection.execute(_FINAL, parameters)
-    for entity in named:
+    for entity in changed:
         _write(connection, entity)
 
 
-def _prior_query(entity: Entity) -> str:
-    values = " ".join(f"when '{item.name}' then to_jsonb(g.{item.name})" for item in entity.items)
-    return _PRIOR.format(entity=entity.name, values=values)
+def _surviving(connection: psycopg.Connection, entities: Sequence[str]) -> list[Entity]:
+    """Return which of the entities this part speaks of."""
+    query = "select distinct entity from stage_survivor where not is_aside and entity = any (%s)"
+    present = {name for (name,) in connection.execute(query, [list(entities)])}
+    return [catalogue.load().entity(name) for name in entities if name in present]
 
 
-def _delta_query() -> str:
+def _find_changes(connection: psycopg.Connection, entity: Entity) -> bool:
+    if not connection.execute(_delta_query(entity)).rowcount:
+        return False
+    if any(item.name == "metering_point_id" for item in entity.items):
+        connection.execute(_LEFT.format(entity=entity.name))
+    return True
+
+
+@cache
+def _delta_query(entity: Entity) -> str:
+    values = " ".join(f"when '{group.name}' then jsonb_build_object({_members(group)})" for group in entity.groups)
     return _DELTA.format(
+        entity=entity.name,
+        values=values,
         source=journal.SOURCE_OF.format(change_id="change_id"),
         source_before=journal.SOURCE_OF.format(change_id="change_before"),
-        source_prior=journal.SOURCE_OF.format(change_id="prior_change"),
     )
+
+
+def _members(group: Group) -> str:
+    return ", ".join(f"'{item.name}', g.{item.name}" for item in group.items)
 
 
 def _write(connection: psycopg.Connection, entity: Entity) -> None:

@@ -41,12 +41,12 @@ from (
     from stage_version s
     left join (
         select golden_id, tx,
-               max(value #>> '{{}}') filter (where item = 'market_segment') as market_segment,
-               max(value #>> '{{}}') filter (where item = 'connection_type') as connection_type,
-               max(value #>> '{{}}') filter (where item = 'created_date') as created_date,
-               max(value #>> '{{}}') filter (where item = 'disconnection_date') as disconnection_date
-        from stage_item
-        where item in ('market_segment', 'connection_type', 'created_date', 'disconnection_date') group by 1, 2
+               max(item_values ->> 'market_segment') filter (where item_group = 'segment') as market_segment,
+               max(item_values ->> 'connection_type') filter (where item_group = 'connection') as connection_type,
+               max(item_values ->> 'created_date') filter (where item_group = 'registration') as created_date,
+               max(item_values ->> 'disconnection_date')
+                   filter (where item_group = 'registration') as disconnection_date
+        from stage_survivor where item_group in ('segment', 'connection', 'registration') group by 1, 2
     ) p on p.golden_id = s.point_id and p.tx = s.tx
     where s.op = 'u' and s.item_group = '{item_group}'
 ) r

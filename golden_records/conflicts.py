@@ -9,22 +9,22 @@ from golden_records import journal, rows, staging
 
 _COMPARE = """
 insert into stage_conflict
-select w.golden_id, w.item_group, w.item, c.source_id, c.change_id, c.item_values -> w.item,
-       {winner}, w.change_id, w.value, i.owner, t.committed_at
-from (select golden_id, item_group, max(tx) as tx from stage_event where not is_aside group by 1, 2) e
-join stage_candidate c on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place > 1
-join stage_item w on w.golden_id = e.golden_id and w.item_group = e.item_group and w.tx = e.tx
-    and not w.is_aside and c.source_id <> {winner}
-join golden.catalogue_item i on i.item_group = w.item_group and i.item = w.item
-join stage_tx t on t.tx = w.tx
-where not i.is_dated and nullif(w.value, 'null') is not null and nullif(c.item_values -> w.item, 'null') is not null
-  and upper(replace(c.item_values ->> w.item, ' ', '')) <> upper(replace(w.value #>> '{}', ' ', ''))
+select s.golden_id, s.item_group, i.item, {copy}, c.change_id, c.copy -> i.item,
+       {survivor}, w.change_id, s.item_values -> i.item, i.owner, t.committed_at
+from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
+join stage_survivor s using (golden_id, item_group, tx)
+join stage_tx t using (tx)
+cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
+join golden.catalogue_item i on i.item_group = s.item_group and not i.is_dated
+cross join lateral (select coalesce((s.spoken ->> i.item)::bigint, s.change_id) as change_id offset 0) w
+where s.copies is not null and c.place > 1 and not c.copy <@ s.item_values and {copy} <> {survivor}
+  and upper(replace(c.copy ->> i.item, ' ', '')) <> upper(replace(s.item_values ->> i.item, ' ', ''))
 """
 
 _CLOSE = """
 update golden.conflict k set closed_at = e.at
-from (select e.golden_id, e.item_group, max(t.committed_at) as at
-      from stage_event e join stage_tx t using (tx) where not e.is_aside group by 1, 2) e
+from (select s.golden_id, s.item_group, max(t.committed_at) as at
+      from stage_survivor s join stage_tx t using (tx) where not s.is_aside group by 1, 2) e
 where k.closed_at is null and k.golden_id = e.golden_id and k.item_group = e.item_group and not exists (
     select from stage_conflict s
     where s.golden_id = k.golden_id and s.item = k.item and s.source_id = k.source_id)
@@ -42,12 +42,18 @@ set change_id = excluded.change_id, value = excluded.value, owner_source_id = ex
 
 def settle(connection: psycopg.Connection) -> None:
     """Open, renew and close the conflicts of what the staged events touched."""
-    if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
-        _compare(connection)
+    compared = 0
+    if rows.single(connection, "select exists (select from stage_survivor where copies is not null)"):
+        compared = _compare(connection)
     connection.execute(_CLOSE)
-    connection.execute(_OPEN)
+    if compared:
+        connection.execute(_OPEN)
 
 
-def _compare(connection: psycopg.Connection) -> None:
+def _compare(connection: psycopg.Connection) -> int:
+    query = _COMPARE.format(
+        copy=journal.SOURCE_OF.format(change_id="c.change_id"),
+        survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
+    )
     with staging.frames_only(connection):
-        connection.execute(_COMPARE.replace("{winner}", journal.SOURCE_OF.format(change_id="w.change_id")))
+        return connection.execute(query).rowcount

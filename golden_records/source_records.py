@@ -16,8 +16,9 @@ left join stage_key a on a.entity = 'address' and a.key = r.address_key and r.it
 left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
 """
 
+# What a source is silent about is left out, so that what it says can be laid over what another says.
 _VALUES = """
-r.item_values
+jsonb_strip_nulls(r.item_values)
     || case when a.golden_id is null then '{}' else jsonb_build_object('address_id', a.golden_id) end
     || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
             else jsonb_build_object('metering_point_id', p.golden_id) end
@@ -67,8 +68,8 @@ insert into stage_version (golden_id, prior_golden_id, entity, item_group, sourc
                            tx, op, is_partial, effective_from, effective_to, item_values, change_id, point_id,
                            record, quarantine_id, stored_id, place)
 select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
-       r.source_id, r.source_key, r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to, {_VALUES},
-       r.change_id, p.golden_id,
+       r.source_id, r.source_key, r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
+       case when r.is_partial then r.item_values else '{{}}' end || {_VALUES}, r.change_id, p.golden_id,
        case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id,
        prior.golden_id, prior.place
 from stage_record r
@@ -106,7 +107,8 @@ with recursive ordered as (
     join ordered o on o.source_id = c.source_id and o.source_key = c.source_key and o.item_group = c.item_group
         and o.step = c.step + 1
 )
-update stage_version v set item_values = c.complete from completed c where c.at = v.ctid and v.is_partial
+update stage_version v set item_values = jsonb_strip_nulls(c.complete)
+from completed c where c.at = v.ctid and v.is_partial
 """
 
 

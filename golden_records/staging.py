@@ -29,26 +29,22 @@ create temp table if not exists stage_version (
     change_id bigint, point_id bigint, record jsonb, quarantine_id bigint, until_tx int,
     stored_id bigint, place tid) on commit delete rows;
 create temp table if not exists stage_event (
-    golden_id bigint, entity text, item_group text, tx int, is_aside boolean,
-    is_following boolean) on commit delete rows;
-create temp table if not exists stage_candidate (
-    golden_id bigint, item_group text, tx int, source_id int, place int, item_values jsonb,
-    change_id bigint) on commit delete rows;
-create temp table if not exists stage_item (
-    golden_id bigint, entity text, item_group text, tx int, item text, value jsonb, change_id bigint,
-    is_aside boolean) on commit delete rows;
+    golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
+create temp table if not exists stage_survivor (
+    golden_id bigint, entity text, item_group text, tx int, is_aside boolean, cause_id bigint,
+    item_values jsonb extended, change_id bigint, spoken jsonb, copies jsonb[], candidates bigint[]) on commit delete rows;
 create temp table if not exists stage_existing (
     golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
     effective_to timestamptz, item_values jsonb, change_id bigint, place tid) on commit delete rows;
 create temp table if not exists stage_fetched (golden_id bigint, item_group text) on commit delete rows;
-create temp table if not exists stage_prior (
-    golden_id bigint, item text, version int, value jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_final (
     golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz,
     changed jsonb extended, lineage jsonb) on commit delete rows;
 create temp table if not exists stage_removed (golden_id bigint) on commit delete rows;
 create temp table if not exists stage_delta (
-    golden_id bigint, entity text, tx int, item text, value jsonb, change_id bigint) on commit delete rows;
+    golden_id bigint, entity text, tx int, item_group text, version int, change_id bigint, candidates bigint[],
+    changed jsonb, lineage jsonb) on commit delete rows;
+create temp table if not exists stage_left (entity text, point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_retry (quarantine_id bigint) on commit delete rows;
 create temp table if not exists stage_conflict (
     golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
@@ -65,14 +61,13 @@ TABLES = (
     "stage_key",
     "stage_version",
     "stage_event",
-    "stage_candidate",
-    "stage_item",
+    "stage_survivor",
     "stage_existing",
     "stage_fetched",
-    "stage_prior",
     "stage_final",
     "stage_removed",
     "stage_delta",
+    "stage_left",
     "stage_retry",
     "stage_conflict",
     "stage_appointed",
@@ -122,7 +117,7 @@ def _stored_plain(statements: str, version: int) -> str:
     groups of a golden record come together.
     """
     kept = r" \1 storage plain" if version >= 160000 else r" \1"
-    return re.sub(r" (text|jsonb)\b(?! extended)", kept, statements).replace(" extended", "")
+    return re.sub(r" (text|jsonb)\b(?! extended|\[)", kept, statements).replace(" extended", "")
 
 
 def fill(

@@ -12,7 +12,6 @@ import psycopg
 
 from golden_records import catalogue, rows, staging
 
-RULE_ITEMS = ("market_segment", "connection_type", "created_date", "disconnection_date")
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
 AT_POINT = ("appointment", "asset", "provider")
@@ -21,12 +20,14 @@ FIRST_STAGED = tuple(group.name for _, group in catalogue.load().groups() if gro
 FIRST = tuple(group for group in FIRST_STAGED if group not in AFTER_APPOINTMENT)
 
 _EVENTS = """
-insert into stage_event (golden_id, entity, item_group, tx, is_aside)
-select golden_id, entity, item_group, tx, false from stage_version
-where op = 'u' and item_group = any (%(groups)s)
-union
-select prior_golden_id, entity, item_group, tx, false from stage_version
-where prior_golden_id is distinct from golden_id and prior_golden_id is not null and item_group = any (%(groups)s)
+insert into stage_event (golden_id, entity, item_group, tx, change_id, is_aside)
+select golden_id, entity, item_group, tx, max(change_id), false from (
+    select golden_id, entity, item_group, tx, change_id from stage_version
+    where op = 'u' and item_group = any (%(groups)s)
+    union all
+    select prior_golden_id, entity, item_group, tx, change_id from stage_version
+    where prior_golden_id is distinct from golden_id and prior_golden_id is not null and item_group = any (%(groups)s)
+) said group by golden_id, entity, item_group, tx
 """
 
 _ASIDES = """
@@ -40,31 +41,28 @@ where v.point_id is not null and v.item_group = any (%(groups)s) and not exists 
 # A service that is relieved and appointed again in one transaction, as when the supplier changes, owns what it owned.
 _APPOINTED = """
 with changed as (
-    select distinct golden_id, tx from stage_delta
+    select golden_id, tx from stage_delta
     where entity = 'appointment'
-      and item in ('service_mpid', 'appointed_from', 'appointed_to', 'status', 'metering_point_id')
+      and changed ?| array['service_mpid', 'appointed_from', 'appointed_to', 'status', 'metering_point_id']
     union  -- what no source changed has come due
     select e.golden_id, e.tx from stage_event e where e.entity = 'appointment' and not exists (
         select from stage_version v where v.golden_id = e.golden_id and v.tx = e.tx)
 ), said as (
-    select i.golden_id, i.tx,
-           max(i.value #>> '{}') filter (where i.item = 'metering_point_id')::bigint as point_id,
-           max(i.value #>> '{}') filter (where i.item = 'service_mpid') as service,
-           max(i.value #>> '{}') filter (where i.item = 'status') as status
-    from stage_item i join changed using (golden_id, tx) where i.item_group = 'appointment' group by 1, 2
+    select tx, (s.item_values ->> 'metering_point_id')::bigint as point_id, s.item_values ->> 'service_mpid' as service,
+           s.item_values ->> 'status' as status
+    from stage_survivor s join changed using (golden_id, tx) where s.item_group = 'appointment'
 )
 insert into stage_appointed
 select point_id, tx from said where point_id is not null group by point_id, tx
 having not (count(distinct service) = 1 and bool_or(status = 'active')
             and bool_or(status in ('lapsed', 'de-appointed')))
 union
-select (p.value #>> '{}')::bigint, d.tx from stage_prior p join stage_delta d using (golden_id, item)
-where p.item = 'metering_point_id' and d.entity = 'appointment' and p.value is not null
+select point_id, tx from stage_left where entity = 'appointment'
 """
 
 _PROPAGATE = """
-insert into stage_event (golden_id, entity, item_group, tx, is_aside, is_following)
-select golden_id, entity, item_group, tx, false, true from (
+insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+select golden_id, entity, item_group, tx, false from (
     select p.point_id as golden_id, 'metering_point' as entity, 'energisation' as item_group, p.tx
     from stage_appointed p
     where exists (select from golden.metering_point g where g.golden_id = p.point_id)
@@ -74,21 +72,10 @@ select golden_id, entity, item_group, tx, false, true from (
     cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.point_id offset 0) m
     cross join unnest(array['asset', 'provider']) g (item_group)
 ) follow
-except select golden_id, entity, item_group, tx, false, true from stage_event
+except select golden_id, entity, item_group, tx, false from stage_event
 """
 
-# An appointment seldom changes who owns a meter: where the first in rank is who it was, nothing follows.
-_UNMOVED = """
-delete from stage_event e
-using stage_candidate c
-cross join lateral (select lineage from golden.{entity} g where g.golden_id = c.golden_id offset 0) g
-where e.is_following and e.entity = '{entity}'
-  and c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
-  and c.change_id in (select value::bigint from jsonb_each_text(g.lineage) l
-                      join golden.catalogue_item i on i.item = l.key and i.item_group = e.item_group)
-"""
-
-_CANDIDATES = """
+_SURVIVORS = """
 with pending as (
     select e.*, t.committed_at from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
 ), span as (
@@ -101,7 +88,7 @@ with pending as (
     from (select distinct golden_id, item_group from pending) e
     join stage_existing r using (golden_id, item_group)
     left join (select source_id, source_key, item_group, min(tx) as first_tx from stage_version group by 1, 2, 3) s
-        on s.source_id = r.source_id and s.source_key = r.source_key and s.item_group = r.item_group
+        using (source_id, source_key, item_group)
 ), in_force as (
     select distinct on (e.golden_id, e.item_group, e.tx, s.source_id)
            e.golden_id, e.item_group, e.tx, e.committed_at, s.source_id, s.item_values, s.change_id
@@ -112,12 +99,20 @@ with pending as (
              or coalesce(s.effective_from, '-infinity') <= e.committed_at
                 and coalesce(s.effective_to, 'infinity') > e.committed_at)
     order by e.golden_id, e.item_group, e.tx, s.source_id, s.effective_from desc nulls last, s.change_id desc
+), ranked as (
+    select f.golden_id, f.item_group, f.tx, f.item_values, f.change_id, f.source_id, k.place, {first} as first
+    from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
+), copies as (
+    select golden_id, item_group, tx, array_agg(item_values order by first, place, source_id) as copies,
+           array_agg(change_id order by first, place, source_id) as candidates
+    from ranked group by golden_id, item_group, tx
 )
-insert into stage_candidate (golden_id, item_group, tx, source_id, place, item_values, change_id)
-select f.golden_id, f.item_group, f.tx, f.source_id,
-       row_number() over (partition by f.golden_id, f.item_group, f.tx order by {place}, k.place, f.source_id),
-       f.item_values, f.change_id
-from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
+insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
+                            copies, candidates)
+select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id, c.copies[1], c.candidates[1],
+       case when cardinality(c.copies) > 1 then c.copies end,
+       case when cardinality(c.copies) > 1 then c.candidates end
+from pending e left join copies c using (golden_id, item_group, tx)
 """
 
 _FETCH = """
@@ -144,28 +139,22 @@ case when k.participant is not null and exists (
 ) then 0 else 1 end
 """
 
-_ITEMS = """
-insert into stage_item (golden_id, entity, item_group, tx, item, value, change_id, is_aside)
-select e.golden_id, e.entity, e.item_group, e.tx, i.item, nullif(c.item_values -> i.item, 'null'), c.change_id,
-       e.is_aside
-from stage_event e
-left join stage_candidate c
-    on c.golden_id = e.golden_id and c.item_group = e.item_group and c.tx = e.tx and c.place = 1
-join golden.catalogue_item i on i.item_group = e.item_group
-where e.item_group = any (%(groups)s) and (not e.is_aside or i.item = any (%(rule_items)s))
-"""
-
-# Where the first is silent about an item, the next in rank that is not speaks.
+# Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 _FALL_BACK = """
-with spoken as (
-    select distinct on (i.golden_id, i.tx, i.item) i.ctid as at, c.item_values -> i.item as value, c.change_id
-    from stage_item i
-    join golden.catalogue_item k on k.item_group = i.item_group and k.item = i.item and not k.is_atomic
-    join stage_candidate c on c.golden_id = i.golden_id and c.item_group = i.item_group and c.tx = i.tx and c.place > 1
-    where i.value is null and i.item_group = any (%(groups)s) and nullif(c.item_values -> i.item, 'null') is not null
-    order by i.golden_id, i.tx, i.item, c.place
+with silent as (
+    select s.ctid as at, s.copies, s.candidates from stage_survivor s
+    where s.copies is not null and s.item_group = any (%(groups)s)
+      and s.item_group not in (select item_group from golden.catalogue_item where is_atomic)
+      and exists (select from unnest(s.copies) c (copy) where s.item_values <> c.copy || s.item_values)
+), spoken as (
+    select s.at, golden.merge(c.copy order by c.place desc) as item_values,
+           golden.merge(i.change_ids order by c.place desc) as change_ids
+    from silent s cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
+    cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
+                        from jsonb_object_keys(c.copy) item) i
+    group by s.at
 )
-update stage_item i set value = s.value, change_id = s.change_id from spoken s where i.ctid = s.at
+update stage_survivor s set item_values = m.item_values, spoken = m.change_ids from spoken m where s.ctid = m.at
 """
 
 
@@ -186,15 +175,11 @@ def propagate_appointments(connection: psycopg.Connection) -> None:
 
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
-    """Rank the candidates of the noted events of these groups and write the surviving values to stage_item."""
+    """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
     connection.execute(_FETCH, {"groups": list(groups)})
-    place = _IS_APPOINTED if by_appointment else "0"
-    parameters = {"groups": list(groups), "undated": list(UNDATED), "rule_items": list(RULE_ITEMS)}
+    first = _IS_APPOINTED if by_appointment else "0"
+    parameters = {"groups": list(groups), "undated": list(UNDATED)}
     with staging.frames_only(connection):
-        connection.execute(_CANDIDATES.format(place=place), parameters)
-        if by_appointment and rows.single(connection, "select exists (select from stage_event where is_following)"):
-            for entity in ("metering_point", "meter"):
-                connection.execute(_UNMOVED.format(entity=entity))
-        connection.execute(_ITEMS, parameters)
-        if rows.single(connection, "select exists (select from stage_candidate where place > 1)"):
+        connection.execute(_SURVIVORS.format(first=first), parameters)
+        if rows.single(connection, "select exists (select from stage_survivor where copies is not null)"):
             connection.execute(_FALL_BACK, parameters)

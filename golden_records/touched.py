@@ -16,7 +16,7 @@ select golden_id from (
     select metering_point_id from golden.appointment
     where golden_id in (select golden_id from stage_delta where entity = 'appointment')
     union
-    select (value #>> '{}')::bigint from stage_prior where item = 'metering_point_id'
+    select point_id from stage_left
 ) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id)
     or golden_id in (select golden_id from stage_removed)
 union all

@@ -19,6 +19,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute(sa.schema.CreateSequence(sa.Sequence("change_block", schema="golden", data_type=sa.BigInteger())))
     op.execute(sa.schema.CreateSequence(sa.Sequence("golden_id", schema="golden", data_type=sa.BigInteger())))
+    op.execute("create aggregate golden.merge(jsonb) (sfunc = jsonb_concat, stype = jsonb, initcond = '{}')")
     op.create_table(
         "address",
         sa.Column("golden_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -768,5 +769,6 @@ def downgrade() -> None:
     op.drop_index("appointment_contract_id_ix", table_name="appointment", schema="golden")
     op.drop_table("appointment", schema="golden")
     op.drop_table("address", schema="golden")
+    op.execute("drop aggregate golden.merge(jsonb)")
     op.execute(sa.schema.DropSequence(sa.Sequence("golden_id", schema="golden")))
     op.execute(sa.schema.DropSequence(sa.Sequence("change_block", schema="golden")))
