@@ -32,7 +32,8 @@ create temp table if not exists stage_event (
     golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
 create temp table if not exists stage_survivor (
     golden_id bigint, entity text, item_group text, tx int, is_aside boolean, cause_id bigint,
-    item_values jsonb extended, change_id bigint, spoken jsonb, copies jsonb[], candidates bigint[]) on commit delete rows;
+    item_values jsonb extended, change_id bigint, spoken jsonb, copies jsonb[],
+    candidates bigint[]) on commit delete rows;
 create temp table if not exists stage_existing (
     golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
     effective_to timestamptz, item_values jsonb, change_id bigint, place tid) on commit delete rows;
