@@ -18,7 +18,7 @@ def _closed(op: str) -> str:
     """Write when and how a row closes that a later change of the same part, of this kind, renews or withdraws."""
     return (
         f"case when {op} is not null then clock_timestamp() end,"
-        f" case {op} when 'd' then 'withdrawn' when 'u' then 'superseded' end"
+        f" case when {op} = 'd' then 'withdrawn' when {op} is not null then 'superseded' end"
     )
 
 
@@ -38,21 +38,41 @@ from (select o.quarantine_id, n.op from renewed n cross join lateral (
 where q.quarantine_id = n.quarantine_id
 """
 
-# A rejected change has no record, so what renews it is any later change of the same row.
-_CLOSE_REJECTS = """
+# A rejected change has no record, so what renews it is a later change of the same row, or what takes its key away; not
+# one that leaves out, as unchanged, a value that was the reason.
+_RENEWS = """
+(later.op <> 'u' or not exists (
+    select from jsonb_object_keys({payload}) as member (name)
+    where not later.payload ? name
+      and (not starts_with({reason}, 'column ') or strpos({reason}, 'column ' || name || ':') > 0)))
+"""
+
+_CLOSE_REJECTS = f"""
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
 from (
-    select o.quarantine_id, (array_agg(j.op order by j.change_id desc))[1] as op
-    from golden.journal j
+    select o.quarantine_id, (array_agg(later.op order by later.change_id desc))[1] as op
+    from (
+        select change_id, source_key, op, payload from golden.journal
+        where change_id between %(first)s and %(last)s and source_id = %(source)s
+        union all select change_id, source_key, op, null from stage_record where op = 'd'
+    ) later
     cross join lateral (
-        select quarantine_id from golden.quarantine o
-        where o.closed_at is null and o.source_id = %(source)s and o.source_key = j.source_key and o.item_group = ''
-        offset 0) o
-    where j.change_id between %(first)s and %(last)s and j.source_id = %(source)s
+        select quarantine_id, reason, change_id from golden.quarantine o
+        where o.closed_at is null and o.source_id = %(source)s and o.source_key = later.source_key
+          and o.item_group = '' offset 0) o
+    left join golden.journal held on held.change_id = o.change_id
+    where {_RENEWS.format(payload="held.payload", reason="o.reason")}
     group by 1
 ) n
 where q.quarantine_id = n.quarantine_id
+"""
+
+_CLOSE_TRUNCATED = """
+update golden.quarantine q set closed_at = clock_timestamp(), outcome = 'withdrawn'
+from golden.journal t
+where t.change_id between %(first)s and %(last)s and t.source_id = %(source)s and t.op = 't'
+  and q.closed_at is null and q.source_id = t.source_id and starts_with(q.source_key, t.relation || '|')
 """
 
 _CLOSE_VIOLATIONS = """
@@ -90,17 +110,33 @@ order by q.quarantine_id limit %(limit)s
 
 _NOTE_RETRIES = "insert into stage_retry select quarantine_id from stage_record where quarantine_id is not null"
 
+# What comes later in this part may renew it already; a truncate of its table, last of all, withdraws it.
 _ADD_REJECTS = f"""
+with rejected as materialized (
+    select j.*, r.reason
+    from (select change_id, string_agg(distinct reason, '; ' order by reason) as reason
+          from stage_reject group by 1) r join golden.journal j using (change_id)
+), later as materialized (
+    select change_id, source_id, relation, source_key, op, payload from golden.journal
+    where change_id > (select min(change_id) from rejected)
+    union all select change_id, source_id, null, source_key, op, null from stage_record where op = 'd'
+), renewal as (
+    select r.change_id, (array_agg(later.op order by later.change_id desc))[1] as op
+    from rejected r join later
+        on later.source_id = r.source_id and later.source_key = r.source_key and later.change_id > r.change_id
+        and {_RENEWS.format(payload="r.payload", reason="r.reason")}
+    group by 1
+)
 insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
                                quarantined_at, closed_at, outcome)
-select distinct on (j.source_key) j.source_id, j.source_key, '', j.change_id, j.commit_lsn, j.ordinal, r.reason,
-       clock_timestamp(), {_closed("n.op")}
-from stage_reject r join golden.journal j using (change_id)
-left join (select source_key, max(change_id) as change_id, (array_agg(op order by change_id desc))[1] as op
-           from stage_record where quarantine_id is null group by 1) n
-    on n.source_key = j.source_key and n.change_id > j.change_id
-where j.source_key is not null
-order by j.source_key, j.change_id desc
+select distinct on (r.source_key) r.source_id, r.source_key, '', r.change_id, r.commit_lsn, r.ordinal, r.reason,
+       clock_timestamp(), {_closed("case when t.relation is null then n.op else 'd' end")}
+from rejected r
+left join renewal n using (change_id)
+left join (select source_id, relation, max(change_id) as change_id from later where op = 't' group by 1, 2) t
+    on t.source_id = r.source_id and t.relation = r.relation and t.change_id > r.change_id
+where r.source_key is not null
+order by r.source_key, r.change_id desc
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """
 
@@ -159,9 +195,10 @@ def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int,
         "first": journal.change_id(block, 0),
         "last": journal.change_id(block + changes + 1, 0),
     }
-    has_rejects = "select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s"
-    if rows.single(connection, f"{has_rejects} and item_group = '')", bounds):
+    is_open = "select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s)"
+    if rows.single(connection, is_open, bounds):
         connection.execute(_CLOSE_REJECTS, bounds)
+        connection.execute(_CLOSE_TRUNCATED, bounds)
 
 
 def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> bool:
