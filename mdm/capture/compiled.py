@@ -72,7 +72,8 @@ def compile_table(source: Source, table: TableMapping, relation: Relation) -> Co
     name = f"{relation.schema}.{relation.name}"
     source_key = identities.source_key(name, [pl.col(column) for column in table.key])
     stages = Stages(relation=relation, participant=source.participant, zone=source.zone)
-    compiler = _Compiler(table=table, stages=stages, source_key=source_key)
+    key_faults = () if _has_sure_key(table, relation) else (stages.key_fault(table.key),)
+    compiler = _Compiler(table=table, stages=stages, source_key=source_key, key_faults=key_faults)
     records = tuple(compiler.record(record) for record in table.records)
     steps = tuple(tuple(step.values()) for step in stages.steps if step)
     return CompiledTable(name=name, key=table.key, source_key=source_key, steps=steps, records=records)
@@ -128,6 +129,13 @@ def _check_key(source: Source, table: TableMapping, relation: Relation) -> None:
         )
 
 
+def _has_sure_key(table: TableMapping, relation: Relation) -> bool:
+    """Tell whether the source itself keeps the mapped key from being null: a replica identity's columns are never."""
+    return relation.replica_identity in {"d", "i"} and any(
+        column.is_key for column in relation.columns if column.name in table.key
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Compiler:
     """Compiles the records of one table and collects the faults of the one at hand."""
@@ -135,10 +143,11 @@ class _Compiler:
     table: TableMapping
     stages: Stages
     source_key: pl.Expr
+    key_faults: tuple[Fault, ...]
     faults: list[Fault] = field(default_factory=list)
 
     def record(self, record: RecordMapping) -> CompiledRecord:
-        self.faults = []
+        self.faults = [*self.key_faults]
         items = {item.name: item for item in record.declared.items}
         values = {name: self._noted(self.stages.cell(value, items[name])) for name, value in record.items.items()}
         if record.effective_from is not None and record.dated_item is not None:

@@ -4,7 +4,7 @@ Text is stage 1, typed values stage 2, instants and failures stage 3. A column a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -105,6 +105,11 @@ class Stages:
         day = self.day(column)
         end = parsing.end_of_day(day.value, zone=self.zone)
         return Cell(value=self._share(2, f"end:{column}", end), fault=day.fault)
+
+    def key_fault(self, columns: Sequence[str]) -> Fault:
+        """Return the fault of a row that has nothing in the columns that tell it from others."""
+        self._share(2, "failed:key", pl.all_horizontal(pl.col(column).is_null() for column in columns))
+        return Fault(flag="mdm:failed:key", column=", ".join(columns), expected="given, though it tells the rows apart")
 
     def key(self, name: str, expression: pl.Expr) -> pl.Expr:
         """Share a key that is worked out from typed values."""
