@@ -13,7 +13,7 @@ import structlog
 
 from golden_records import rows, unseen
 from mdm import db, mastering
-from mdm.capture import catalog, checkpoint, chunks, loads, mapping
+from mdm.capture import catalog, checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
 from mdm.capture.chunks import Chunk, Place
 from mdm.capture.crashes import Point
@@ -133,7 +133,7 @@ class Loading:
     def _master_chunk(self, chunk: Chunk, kept: MappedBatch, read: int, place: Place, hub: Connection) -> int:
         for part in mapping.split(kept, rows=self.captured.batch_rows):
             if part.changes.height:
-                mastering.apply(hub, part)
+                isolating.master(hub, part, mastering.apply)
         commit_lsn = Lsn(place.commit_lsn + self.mapper.offset)
         loads.finish_chunk(hub, self.captured.source_id, chunk, rows=read, commit_lsn=commit_lsn)
         self.captured.at(Point.CHUNK_MASTERED)

@@ -4,6 +4,7 @@ Nothing raises on a row's content: what cannot be typed is told in `rejects`. On
 mapping raises (SchemaBroken). `change_no` is dense from 1, in the order of (commit LSN, ordinal).
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +51,8 @@ RECORD_SCHEMA: Schema = {
 }
 REJECT_SCHEMA: Schema = {"change_no": pl.Int64, "reason": pl.String}
 
+_LONGEST_SOURCE_KEY = 2_000  # bytes; three hundred characters and a digest stand for a longer one
+
 # Our own columns beside a source's: a source column cannot be taken for one.
 _CHANGE_NO, _TX, _OP, _UNCHANGED = "mdm:change_no", "mdm:tx", "mdm:op", "mdm:unchanged:"
 
@@ -79,8 +82,8 @@ class Mapper:
         return MappedBatch(
             source_id=self.source_id,
             transactions=self._transactions(batch.transactions),
-            changes=_stacked(changes, CHANGE_SCHEMA).sort("change_no"),
-            records=_stacked(records, RECORD_SCHEMA).sort("change_no"),
+            changes=_with_short_keys(_stacked(changes, CHANGE_SCHEMA)).sort("change_no"),
+            records=_with_short_keys(_stacked(records, RECORD_SCHEMA)).sort("change_no"),
             rejects=_stacked(rejects, REJECT_SCHEMA).sort("change_no"),
         )
 
@@ -322,3 +325,16 @@ def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], mask
 def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:
     kept = [frame for frame in frames if not frame.is_empty()]
     return pl.concat(kept) if kept else pl.DataFrame(schema=schema)
+
+
+def _with_short_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put a digest in place of the end of a source key that is too long for the hub's indexes."""
+    is_long = pl.col("source_key").str.len_bytes() > _LONGEST_SOURCE_KEY
+    if not frame.select(is_long.any()).item():
+        return frame
+    short = pl.col("source_key").map_elements(_shortened, return_dtype=pl.String)
+    return frame.with_columns(pl.when(is_long).then(short).otherwise(pl.col("source_key")).alias("source_key"))
+
+
+def _shortened(source_key: str) -> str:
+    return f"{source_key[:300]}#{hashlib.sha256(source_key.encode()).hexdigest()}"

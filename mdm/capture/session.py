@@ -20,7 +20,7 @@ import structlog
 
 from golden_records import journal, statistics
 from mdm import db, mastering
-from mdm.capture import checkpoint, loads, mapping, replication, starting, stream
+from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Position, Progress, State
@@ -174,7 +174,8 @@ class Session:
         self.position = reached
 
     def _claim(self, mapped: MappedBatch) -> None:
-        with db.transaction(self.hub):
+        """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
+        with suppress(*isolating.REFUSED), db.transaction(self.hub):
             mastering.claim(self.hub, mapped)
 
     def _next_part(self, pipeline: Pipeline) -> Prepared:
@@ -312,7 +313,7 @@ class Session:
 
 
 def _apply(part: MappedBatch, hub: Connection) -> int:
-    return mastering.apply(hub, part).changes
+    return isolating.master(hub, part, mastering.apply)
 
 
 def _place(transaction: dict[str, Any]) -> Place:

@@ -14,7 +14,7 @@ from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
 from mdm import db, mastering
-from mdm.capture import checkpoint, chunks, loads, mapping
+from mdm.capture import checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.chunks import Chunk, Place, TableRewritten
@@ -125,7 +125,7 @@ class InitialLoad:
         with db.transaction(hub):
             checkpoint.fence(hub, self.captured.source_id, self.worker)
             for part in mapping.split(mapped, rows=self.captured.batch_rows):
-                mastering.load(hub, part)
+                isolating.master(hub, part, mastering.load)
             loads.finish_chunk(
                 hub,
                 self.captured.source_id,

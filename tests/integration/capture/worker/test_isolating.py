@@ -1,0 +1,53 @@
+"""What PostgreSQL refuses, although mapping and rules let it pass: held back alone, wherever it comes from."""
+
+from tests.integration.capture.worker.rig import Rig, mpan_list, wait_for
+
+REFUSE = """
+create function golden.refuse() returns trigger language plpgsql as $$
+begin
+    if new.item_values ->> 'duos_tariff' = 'BAD' then
+        raise exception 'no statement takes this' using errcode = '22003';
+    end if;
+    return new;
+end
+$$;
+create trigger refuse before insert or update on golden.source_record for each row execute function golden.refuse();
+"""
+
+
+def held(rig: Rig) -> list[tuple[str, str]]:
+    return rig.hub.execute("select source_key, reason from golden.quarantine where closed_at is null").fetchall()
+
+
+def test_a_change_that_is_refused_is_held_back_and_all_others_of_its_transaction_pass(rig: Rig) -> None:
+    rig.fill(60)
+    running = rig.start()
+    rig.await_agreement()
+    rig.hub.execute(REFUSE)
+    bad = mpan_list(0, 60)[17]
+    with rig.source.transaction():
+        rig.source.execute("update tariff set tariff = 'OLD' where effective_from = '2021-01-01'")
+        rig.source.execute("update tariff set tariff = 'NEW' where effective_from = '2021-01-01'")
+        rig.source.execute("update tariff set tariff = 'BAD' where effective_from = '2021-01-01' and mpan = %s", [bad])
+        rig.source.execute("delete from area where mpan = %s", [bad])
+    wait_for(lambda: held(rig), seconds=30)
+    assert rig.one("select count(*) from golden.metering_point where duos_tariff = 'NEW'") == 60
+    assert rig.one("select count(*) from golden.golden_version where changed ->> 'duos_tariff' = 'OLD'") == 0
+    assert held(rig) == [
+        (f"public.tariff|{bad}|2021-01-01", "refused by PostgreSQL: NumericValueOutOfRange (SQLSTATE 22003)")
+    ]
+    rig.source.execute("update tariff set tariff = 'OK' where mpan = %s", [bad])
+    rig.await_agreement()
+    assert held(rig) == []
+    assert running.failure == []
+
+
+def test_a_row_that_is_refused_in_the_first_load_is_held_back(rig: Rig) -> None:
+    rig.fill(40)
+    bad = mpan_list(0, 40)[3]
+    rig.source.execute("update tariff set tariff = 'BAD' where effective_from = '2021-01-01' and mpan = %s", [bad])
+    rig.hub.execute(REFUSE)
+    rig.start()
+    wait_for(lambda: rig.state() == "streaming", seconds=30)
+    assert [key for key, _ in held(rig)] == [f"public.tariff|{bad}|2021-01-01"]
+    assert rig.one("select count(*) from golden.source_record where source_id = %s", rig.captured.source_id) == 119
