@@ -250,7 +250,7 @@ class Installation:
 def opened(
     start_server: StartServer, folder: Path, *, points: int, sources: Sequence[str] = ALL, seed: int = 7
 ) -> Iterator[Installation]:
-    """Give a market of so many points and an empty hub, both to be had again by start_server after a kill."""
+    """Give a market of so many points (of none: no databases) and an empty hub; start_server recovers either."""
     installation = Installation(
         folder=folder,
         start_server=start_server,
@@ -258,7 +258,8 @@ def opened(
         hub=start_server("hub"),
         sources=tuple(sources),
     )
-    installation.fill(points, seed=seed)
+    if points:
+        installation.fill(points, seed=seed)
     installation.renew_hub()
     try:
         yield installation
