@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-_PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
+_PASSING = (
+    "starting up",
+    "not yet accepting connections",  # while it recovers from a crash
+    "shutting down",
+    "recovery mode",
+    "too many clients",
+    "connection slots",
+)
 
 
 class DatabaseError(MdmError):

@@ -1,5 +1,6 @@
 """DSNs are shown without what is secret, and refused in plain words."""
 
+import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
@@ -17,6 +18,23 @@ from mdm.db import DatabaseUnreachable, InvalidDsn
 )
 def test_redacted_shows_no_secret(dsn: str, shown: str) -> None:
     assert db.redacted(dsn) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ("connection refused", True),
+        ("FATAL:  the database system is starting up", True),
+        ("FATAL:  the database system is not yet accepting connections", True),
+        ("FATAL:  the database system is in recovery mode", True),
+        ("FATAL:  the database system is shutting down", True),
+        ("FATAL:  sorry, too many clients already", True),
+        ('FATAL:  database "nowhere" does not exist', False),
+        ('FATAL:  password authentication failed for user "mdm"', False),
+    ],
+)
+def test_what_passes_by_itself_is_waited_for(said: str, passes: bool) -> None:
+    assert db._will_pass(psycopg.OperationalError(f"connection failed: {said}")) == passes
 
 
 def test_the_newest_revision_is_known_without_alembic() -> None:
