@@ -33,7 +33,7 @@ def test_redacted_shows_no_secret(dsn: str, shown: str) -> None:
         ('FATAL:  password authentication failed for user "mdm"', False),
     ],
 )
-def test_what_passes_by_itself_is_waited_for(said: str, passes: bool) -> None:
+def test_what_passes_by_itself_is_waited_for(said: str, *, passes: bool) -> None:
     assert db._will_pass(psycopg.OperationalError(f"connection failed: {said}")) == passes
 
 
