@@ -11,6 +11,8 @@ import polars as pl
 import psycopg
 import structlog
 
+from golden_records import versions
+from mdm import mastering
 from mdm.capture import mapping
 from mdm.db import Connection
 from mdm.mastering import MappedBatch, Outcome
@@ -21,7 +23,14 @@ REFUSED = (psycopg.errors.DataError, psycopg.errors.ProgramLimitExceeded)
 """A value out of its type's range, or too long for a page or an index: never a fault of the servers."""
 
 Take = Callable[[Connection, MappedBatch], Outcome]
-"""mastering.apply, or mastering.load."""
+"""mastering.apply, mastering.load, or go_on."""
+
+
+def go_on(hub: Connection, part: MappedBatch) -> Outcome:
+    """Apply a part whose source transaction was begun by earlier ones: it adds to the versions that those made."""
+    outcome = mastering.apply(hub, part)
+    versions.fold(hub)
+    return outcome
 
 
 def master(hub: Connection, part: MappedBatch, take: Take) -> int:

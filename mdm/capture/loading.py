@@ -131,9 +131,11 @@ class Loading:
         return [partial(self._master_chunk, job.chunk, kept, reading.rows.height, place)]
 
     def _master_chunk(self, chunk: Chunk, kept: MappedBatch, read: int, place: Place, hub: Connection) -> int:
+        take: isolating.Take = mastering.apply
         for part in mapping.split(kept, rows=self.captured.batch_rows):
             if part.changes.height:
-                isolating.master(hub, part, mastering.apply)
+                isolating.master(hub, part, take)
+                take = isolating.go_on
         commit_lsn = Lsn(place.commit_lsn + self.mapper.offset)
         loads.finish_chunk(hub, self.captured.source_id, chunk, rows=read, commit_lsn=commit_lsn)
         self.captured.at(Point.CHUNK_MASTERED)

@@ -26,6 +26,7 @@ from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Position, Progress, State
 from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
+from mdm.capture.isolating import Take
 from mdm.capture.loading import Loading, Step
 from mdm.capture.lsn import Lsn
 from mdm.capture.pipeline import Pipeline, Prepared
@@ -152,7 +153,7 @@ class Session:
         yield from shares
         while not prepared.batch.complete:
             prepared = self._next_part(pipeline)
-            yield from self._shares(prepared, loading)
+            yield from self._shares(prepared, loading, take=isolating.go_on)
 
     def _commit(self, shares: Iterable[_Share]) -> None:
         changes, reached, source_at = 0, self.position, datetime.now(UTC)
@@ -184,7 +185,7 @@ class Session:
                 raise Interrupted
         return prepared
 
-    def _shares(self, prepared: Prepared, loading: Loading) -> list[_Share]:
+    def _shares(self, prepared: Prepared, loading: Loading, *, take: Take = mastering.apply) -> list[_Share]:
         """Cut a batch at the marks of the load at hand: changes and chunks, in order, each for a hub transaction.
 
         What is mastered in one round takes its locks in one order; two rounds in a transaction, and workers of several
@@ -205,12 +206,12 @@ class Session:
             unseen = mapping.after(unseen, message.tx)
             place = _place(batch.transactions.row(message.tx, named=True))
             if steps := loading.at_mark(*parsed, place):
-                if changes := self._changes(mapping.until(rest, message.tx)):
+                if changes := self._changes(mapping.until(rest, message.tx), take):
                     shares.append(self._share(changes, batch.transactions.head(message.tx)))
                 shares.append(self._share(steps, batch.transactions.head(message.tx + 1)))
                 rest = mapping.after(rest, message.tx)
         loading.note(unseen)
-        last = self._share(self._changes(rest), batch.transactions, batch.end_lsn)
+        last = self._share(self._changes(rest, take), batch.transactions, batch.end_lsn)
         if shares and not last.steps:
             return [*shares[:-1], replace(shares[-1], reached=last.reached)]
         return [*shares, last]
@@ -229,9 +230,9 @@ class Session:
             source_at=last["committed_at"],
         )
 
-    def _changes(self, mapped: MappedBatch) -> list[Step]:
+    def _changes(self, mapped: MappedBatch, take: Take) -> list[Step]:
         parts = mapping.split(mapped, rows=self.captured.batch_rows)
-        return [partial(_apply, part) for part in parts if part.changes.height]
+        return [partial(_take, take, part) for part in parts if part.changes.height]
 
     def _work_besides(self, loading: Loading) -> None:
         """Go on with loading and assembling, and now and then look after what else is due."""
@@ -312,8 +313,8 @@ class Session:
             self.state = replace(self.state, state=state)
 
 
-def _apply(part: MappedBatch, hub: Connection) -> int:
-    return isolating.master(hub, part, mastering.apply)
+def _take(take: Take, part: MappedBatch, hub: Connection) -> int:
+    return isolating.master(hub, part, take)
 
 
 def _place(transaction: dict[str, Any]) -> Place:
