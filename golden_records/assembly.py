@@ -15,12 +15,14 @@ from golden_records.catalogue import Entity, Group
 # What a group of items says now against what it said before, in this part or in the golden record.
 _DELTA = """
 insert into stage_delta (golden_id, entity, tx, item_group, version, change_id, candidates, changed, lineage)
-select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_id, w.change_id), w.candidates,
+select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_id, w.change_id),
+       (select array_agg(c.change_id order by c.place desc)
+        from unnest(w.candidates) with ordinality c (change_id, place)),
        d.changed, d.lineage
 from (
     select *, row_number() over w as place, lag(item_values) over w as values_before,
            lag(change_id) over w as change_before, lag(spoken) over w as spoken_before
-    from stage_survivor where entity = '{entity}' and not is_aside
+    from stage_survivor where not is_aside and entity = '{entity}' and not is_aside
     window w as (partition by golden_id, item_group order by tx)
 ) w
 join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) k using (item_group)

@@ -34,33 +34,38 @@ cross join lateral (values {rules}) v (rule, severity, items, violated)
 where v.violated and r.item_values ?& v.items
 """
 
+# A point is what this part makes of it at the transaction, else what its golden record says.
 _AT_POINT = """
+with said as (
+    select golden_id, item_group, tx as from_tx, item_values,
+           lead(tx) over (partition by golden_id, item_group order by tx) as until_tx
+    from stage_survivor where item_group in ('registration', 'connection', 'segment')
+)
 select r.source_id, r.seq, r.source_key, r.item_group, v.rule, v.severity
 from (
     select s.source_id, s.seq, s.source_key, s.item_group, {columns}
     from stage_version s
-    left join (
-        select golden_id, tx,
-               max(item_values ->> 'market_segment') filter (where item_group = 'segment') as market_segment,
-               max(item_values ->> 'connection_type') filter (where item_group = 'connection') as connection_type,
-               max(item_values ->> 'created_date') filter (where item_group = 'registration') as created_date,
-               max(item_values ->> 'disconnection_date')
-                   filter (where item_group = 'registration') as disconnection_date
-        from stage_survivor where item_group in ('segment', 'connection', 'registration') group by 1, 2
-    ) p on p.golden_id = s.point_id and p.tx = s.tx
+    left join lateral (select market_segment, connection_type, created_date, disconnection_date
+                       from golden.metering_point p where p.golden_id = s.point_id offset 0) g on true
+    {said}
     where s.op = 'u' and s.item_group = '{item_group}'
 ) r
 cross join lateral (values {rules}) v (rule, severity, violated)
 where v.violated
 """
 
+_SAID = """
+left join said {0} on {0}.item_group = '{0}' and {0}.golden_id = s.point_id and {0}.from_tx <= s.tx
+    and ({0}.until_tx is null or {0}.until_tx > s.tx)
+"""
+
 _INSERT = "insert into stage_violation (source_id, change_no, source_key, item_group, rule, severity)"
 
 _POINT_COLUMNS = {
-    "market_segment": "p.market_segment",
-    "connection_type": "p.connection_type",
-    "created_date": "p.created_date::date",
-    "disconnection_date": "p.disconnection_date::date",
+    "market_segment": "segment",
+    "connection_type": "connection",
+    "created_date": "registration",
+    "disconnection_date": "registration",
 }
 
 
@@ -77,7 +82,8 @@ def check_at_points(connection: psycopg.Connection) -> int:
     """Put the rules on appointments and meters to the staged versions and the state of their points then."""
     found = 0
     for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset")):
-        query = _AT_POINT.format(columns=_columns(scope), item_group=item_group, rules=_values(scope))
+        said = "".join(_SAID.format(group) for group in sorted({*_POINT_COLUMNS.values()}))
+        query = _AT_POINT.format(columns=_columns(scope), said=said, item_group=item_group, rules=_values(scope))
         with staging.frames_only(connection):
             found += connection.execute(f"{_INSERT} {query}").rowcount
     return found
@@ -100,6 +106,7 @@ def _columns(scope: Scope) -> str:
 
 
 def _column(name: str) -> str:
-    if name in _POINT_COLUMNS:
-        return _POINT_COLUMNS[name]
-    return f"(s.item_values ->> '{name}')" + ("::date" if name.endswith("_date") else "")
+    cast = "::date" if name.endswith("_date") else ""
+    if group := _POINT_COLUMNS.get(name):
+        return f"case when {group}.golden_id is null then g.{name} else ({group}.item_values ->> '{name}'){cast} end"
+    return f"(s.item_values ->> '{name}'){cast}"

@@ -17,7 +17,7 @@ join stage_tx t using (tx)
 cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
 join golden.catalogue_item i on i.item_group = s.item_group and not i.is_dated
 cross join lateral (select coalesce((s.spoken ->> i.item)::bigint, s.change_id) as change_id offset 0) w
-where s.copies is not null and c.place > 1 and not c.copy <@ s.item_values and {copy} <> {survivor}
+where s.copies is not null and c.place < cardinality(s.copies) and not c.copy <@ s.item_values and {copy} <> {survivor}
   and upper(replace(c.copy ->> i.item, ' ', '')) <> upper(replace(s.item_values ->> i.item, ' ', ''))
 """
 

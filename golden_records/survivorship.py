@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, rows, staging
+from golden_records import catalogue, staging
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
 AT_POINT = ("appointment", "asset", "provider")
 UNDATED = ("contract", "asset", "appointment")  # the record itself is the period: it stands before and after it
+ATOMIC = tuple(group.name for _, group in catalogue.load().groups() if group.atomic)
 FIRST_STAGED = tuple(group.name for _, group in catalogue.load().groups() if group.name not in AT_POINT)
 FIRST = tuple(group for group in FIRST_STAGED if group not in AFTER_APPOINTMENT)
 
@@ -30,12 +31,16 @@ select golden_id, entity, item_group, tx, max(change_id), false from (
 ) said group by golden_id, entity, item_group, tx
 """
 
+# A load masters appointments and meters before their points.
 _ASIDES = """
 insert into stage_event (golden_id, entity, item_group, tx, is_aside)
-select distinct v.point_id, 'metering_point', g.item_group, v.tx, true
-from stage_version v cross join unnest(%(rule_groups)s::text[]) g (item_group)
-where v.point_id is not null and v.item_group = any (%(groups)s) and not exists (
-    select from stage_event e where e.golden_id = v.point_id and e.item_group = g.item_group and e.tx = v.tx)
+select p.point_id, 'metering_point', g.item_group, p.tx, true
+from (select distinct point_id, tx from stage_version
+      where point_id is not null and item_group = any (%(groups)s)) p
+cross join unnest(%(rule_groups)s::text[]) g (item_group)
+where not exists (select from golden.metering_point m where m.golden_id = p.point_id)
+    and not exists (select from stage_event e
+                    where e.golden_id = p.point_id and e.item_group = g.item_group and e.tx = p.tx)
 """
 
 # A service that is relieved and appointed again in one transaction, as when the supplier changes, owns what it owned.
@@ -75,9 +80,11 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
+# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it.
 _SURVIVORS = """
 with pending as (
-    select e.*, t.committed_at from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
+    select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
+    from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
 ), span as (
     select golden_id, item_group, source_id, tx as from_tx, until_tx, effective_from, effective_to,
            item_values, change_id
@@ -85,13 +92,13 @@ with pending as (
     union all
     select r.golden_id, r.item_group, r.source_id, -1, s.first_tx, r.effective_from, r.effective_to,
            r.item_values, r.change_id
-    from (select distinct golden_id, item_group from pending) e
-    join stage_existing r using (golden_id, item_group)
-    left join (select source_id, source_key, item_group, min(tx) as first_tx from stage_version group by 1, 2, 3) s
-        using (source_id, source_key, item_group)
+    from stage_existing r
+    left join (select place, min(tx) as first_tx from stage_version where item_group = any (%(groups)s) group by 1) s
+        using (place)
+    where r.item_group = any (%(groups)s)
 ), in_force as (
     select distinct on (e.golden_id, e.item_group, e.tx, s.source_id)
-           e.golden_id, e.item_group, e.tx, e.committed_at, s.source_id, s.item_values, s.change_id
+           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.item_values, s.change_id
     from pending e
     join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
         and s.from_tx <= e.tx and (s.until_tx is null or s.until_tx > e.tx)
@@ -100,18 +107,20 @@ with pending as (
                 and coalesce(s.effective_to, 'infinity') > e.committed_at)
     order by e.golden_id, e.item_group, e.tx, s.source_id, s.effective_from desc nulls last, s.change_id desc
 ), ranked as (
-    select f.golden_id, f.item_group, f.tx, f.item_values, f.change_id, f.source_id, k.place, {first} as first
+    select f.golden_id, f.item_group, f.tx, f.item_values, f.change_id, f.source_id, k.place, {last} as last
     from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
 ), copies as (
-    select golden_id, item_group, tx, array_agg(item_values order by first, place, source_id) as copies,
-           array_agg(change_id order by first, place, source_id) as candidates
+    select golden_id, item_group, tx, count(*) as copies,
+           array_agg(item_values order by last, place desc, source_id desc) as values,
+           array_agg(change_id order by last, place desc, source_id desc) as change_ids,
+           golden.merge(item_values order by last, place desc, source_id desc) as merged
     from ranked group by golden_id, item_group, tx
 )
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
                             copies, candidates)
-select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id, c.copies[1], c.candidates[1],
-       case when cardinality(c.copies) > 1 then c.copies end,
-       case when cardinality(c.copies) > 1 then c.candidates end
+select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id,
+       case when e.item_group = any (%(atomic)s) then c.values[c.copies] else c.merged end, c.change_ids[c.copies],
+       case when c.copies > 1 then c.values end, case when c.copies > 1 then c.change_ids end
 from pending e left join copies c using (golden_id, item_group, tx)
 """
 
@@ -134,27 +143,18 @@ case when k.participant is not null and exists (
     where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
                                 else (f.item_values ->> 'metering_point_id')::bigint end
       and a.service_mpid = k.participant and a.status <> 'proposed'
-      and a.appointed_from <= (f.committed_at at time zone 'Europe/London')::date
-      and coalesce(a.appointed_to, 'infinity') >= (f.committed_at at time zone 'Europe/London')::date
-) then 0 else 1 end
+      and a.appointed_from <= f.day and (a.appointed_to is null or a.appointed_to >= f.day)
+) then 1 else 0 end
 """
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
-_FALL_BACK = """
-with silent as (
-    select s.ctid as at, s.copies, s.candidates from stage_survivor s
-    where s.copies is not null and s.item_group = any (%(groups)s)
-      and s.item_group not in (select item_group from golden.catalogue_item where is_atomic)
-      and exists (select from unnest(s.copies) c (copy) where s.item_values <> c.copy || s.item_values)
-), spoken as (
-    select s.at, golden.merge(c.copy order by c.place desc) as item_values,
-           golden.merge(i.change_ids order by c.place desc) as change_ids
-    from silent s cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
-    cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
-                        from jsonb_object_keys(c.copy) item) i
-    group by s.at
-)
-update stage_survivor s set item_values = m.item_values, spoken = m.change_ids from spoken m where s.ctid = m.at
+_SPOKEN = """
+update stage_survivor s
+set spoken = (select golden.merge(i.change_ids order by c.place)
+              from unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
+              cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
+                                  from jsonb_object_keys(c.copy) item) i)
+where s.item_group = any (%(groups)s) and s.item_values <> s.copies[cardinality(s.copies)]
 """
 
 
@@ -164,7 +164,7 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 
 def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
-    """Have the state of the points that records of these groups speak of worked out too, for the rules."""
+    """Have the state of points that are no golden records yet worked out too, for the rules on these groups."""
     connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})
 
 
@@ -177,9 +177,8 @@ def propagate_appointments(connection: psycopg.Connection) -> None:
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
     connection.execute(_FETCH, {"groups": list(groups)})
-    first = _IS_APPOINTED if by_appointment else "0"
-    parameters = {"groups": list(groups), "undated": list(UNDATED)}
+    last = _IS_APPOINTED if by_appointment else "0"
+    parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}
     with staging.frames_only(connection):
-        connection.execute(_SURVIVORS.format(first=first), parameters)
-        if rows.single(connection, "select exists (select from stage_survivor where copies is not null)"):
-            connection.execute(_FALL_BACK, parameters)
+        connection.execute(_SURVIVORS.format(last=last), parameters)
+        connection.execute(_SPOKEN, parameters)

@@ -55,7 +55,7 @@ def test_what_passes_when_it_is_put_through_again_is_mastered(hub: Hub, command:
     hub.change("smrs10", meter(KEY, "S1"))
     (held,) = command("list")
     # Mended in a way that heals nothing by itself: the rule's view of the point changes behind the hub's back.
-    hub.connection.execute('update golden.source_record set item_values = item_values || \'{"connection_type": "W"}\'')
+    hub.connection.execute("update golden.metering_point set connection_type = 'W'")
 
     assert command("retry") == {"tried": 1, "mastered": 1, "held": 0}
     assert hub.value("select count(*) from golden.meter") == 1
