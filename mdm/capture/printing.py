@@ -160,7 +160,8 @@ class _Session:
                 self._print_existing(tapped)
             if self.output.ended.is_set() or self.stop.is_set():
                 return
-            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mdm-print-")))
+            # What is spooled there has no name, so nothing is left behind however this process ends.
+            folder = Path(tempfile.gettempdir())
             changes = opened.enter_context(
                 stream.start(connection, self.request, at=tapped.at, spool_folder=folder, linger=_LINGER)
             )

@@ -2,6 +2,7 @@ import os
 import re
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -212,10 +213,14 @@ def test_reader_that_goes_away_ends_it_cleanly(source: str) -> None:
     assert count(source, PUBLICATIONS) == 0
 
 
-def test_what_a_killed_run_left_is_taken_away_by_the_next(source: str) -> None:
+def test_what_a_killed_run_left_is_taken_away_by_the_next(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running(source, "--tables", "thing") as process:
         process.kill()
         process.wait()
+    assert list(tmp_path.iterdir()) == []
     command.wait_for(lambda: count(source, SLOTS) == 0)
     assert count(source, PUBLICATIONS) == 1
     command.run(source, tables="thing", until_current=True)
