@@ -96,7 +96,11 @@ def compare(hub_dsn: str, dsns: Dsns, *, day: date, written: Written) -> Compari
 def _compare_copies(dsns: Dsns, faulty: set[str]) -> Check:
     """See whether the sources agree among themselves, points with a fault aside."""
     held = sum(item.held for item in agreement.compare(dsns).items)
-    differing = agreement.differences(dsns).filter(~pl.col("key").str.slice(0, _MPAN_DIGITS).is_in(list(faulty)))
+    # A contract is made for a point; where that has a fault, the contract may be without its copy too.
+    spoiled = pl.col("key").str.slice(0, _MPAN_DIGITS).is_in(list(faulty))
+    if faulty:
+        spoiled |= pl.col("aspect") == "contract"
+    differing = agreement.differences(dsns).filter(~spoiled)
     kinds = differing.group_by("source", "aspect").len().sort("source", "aspect")
     return Check(
         name="copies at the sources",
