@@ -112,7 +112,8 @@ def _check_columns(source: Source, table: TableMapping, relation: Relation) -> N
         raise SchemaBroken(
             f"Source {source.source}: table {relation.schema}.{relation.name} no longer has the mapped column "
             f"{', '.join(missing)} (renamed, dropped, or left out of the publication). Change the mapping of "
-            f"{source.source} to the table's present columns, or give the column back, then start capture again. "
+            f"{source.source} to the table's present columns, then start capture again. Or give the column back "
+            f"and run 'mdm source reload {source.source} --new-slot', since what was written in between cannot be read. "
             "Nothing was skipped."
         )
 
