@@ -113,7 +113,7 @@ def _check_columns(source: Source, table: TableMapping, relation: Relation) -> N
             f"Source {source.source}: table {relation.schema}.{relation.name} no longer has the mapped column "
             f"{', '.join(missing)} (renamed, dropped, or left out of the publication). Change the mapping of "
             f"{source.source} to the table's present columns, then start capture again. Or give the column back "
-            f"and run 'mdm source reload {source.source} --new-slot', since what was written in between cannot be read. "
+            f"and run 'mdm source reload {source.source} --new-slot': what was written in between cannot be read. "
             "Nothing was skipped."
         )
 
