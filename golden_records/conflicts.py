@@ -9,16 +9,21 @@ from golden_records import journal, rows, staging
 
 _COMPARE = """
 insert into stage_conflict
-select s.golden_id, s.item_group, i.item, {copy}, c.change_id, c.copy -> i.item,
+select s.golden_id, s.item_group, i.item, {copy}, s.copy_id, s.copy -> i.item,
        {survivor}, w.change_id, s.item_values -> i.item, i.owner, t.committed_at
-from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
-join stage_survivor s using (golden_id, item_group, tx)
+from (
+    select s.golden_id, s.item_group, s.tx, s.item_values, s.change_id, s.spoken, c.copy, c.change_id as copy_id
+    from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
+    join stage_survivor s using (golden_id, item_group, tx)
+    cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
+    where s.copies is not null and c.place < cardinality(s.copies) and not c.copy <@ s.item_values
+    offset 0
+) s
 join stage_tx t using (tx)
-cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
 join golden.catalogue_item i on i.item_group = s.item_group and not i.is_dated
 cross join lateral (select coalesce((s.spoken ->> i.item)::bigint, s.change_id) as change_id offset 0) w
-where s.copies is not null and c.place < cardinality(s.copies) and not c.copy <@ s.item_values and {copy} <> {survivor}
-  and upper(replace(c.copy ->> i.item, ' ', '')) <> upper(replace(s.item_values ->> i.item, ' ', ''))
+where {copy} <> {survivor}
+  and upper(replace(s.copy ->> i.item, ' ', '')) <> upper(replace(s.item_values ->> i.item, ' ', ''))
 """
 
 _CLOSE = """
@@ -52,7 +57,7 @@ def settle(connection: psycopg.Connection) -> None:
 
 def _compare(connection: psycopg.Connection) -> int:
     query = _COMPARE.format(
-        copy=journal.SOURCE_OF.format(change_id="c.change_id"),
+        copy=journal.SOURCE_OF.format(change_id="s.copy_id"),
         survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
     )
     with staging.frames_only(connection):

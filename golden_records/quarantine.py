@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.types.json import Jsonb
 
-from golden_records import journal, rows
+from golden_records import journal, rows, staging
 from rules import registry
 
 
@@ -171,6 +171,16 @@ from stage_record s
 _VERSIONED = "select source_id, source_key, item_group, op, seq, change_id, record, quarantine_id from stage_version"
 
 
+# A version that was staged from the store has no staged record; it is described from what is known of it.
+_RECALL = """
+update stage_version s set record = to_jsonb(r)
+from stage_record r join stage_violation v
+    on v.source_id = r.source_id and v.change_no = r.change_no and v.source_key = r.source_key
+    and v.item_group = r.item_group
+where r.op = 'u' and s.source_id = r.source_id and s.seq = r.change_no and s.source_key = r.source_key
+  and s.item_group = r.item_group
+"""
+
 _DESCRIBE = """
 update stage_version s
 set record = jsonb_build_object(
@@ -243,6 +253,8 @@ def drop_violating(connection: psycopg.Connection) -> None:
 
 def hold_versions(connection: psycopg.Connection) -> None:
     """Quarantine the staged versions that violate a rule of severity E at their point."""
+    with staging.frames_only(connection):
+        connection.execute(_RECALL)
     connection.execute(_DESCRIBE)
     _hold(connection, _VERSIONED)
     connection.execute(

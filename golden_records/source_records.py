@@ -66,12 +66,11 @@ where not exists (
 _RESOLVE = f"""
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
                            tx, op, is_partial, effective_from, effective_to, item_values, change_id, point_id,
-                           record, quarantine_id, stored_id, place)
+                           quarantine_id, stored_id, place)
 select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
        r.source_id, r.source_key, r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
        case when r.is_partial then r.item_values else '{{}}' end || {_VALUES}, r.change_id, p.golden_id,
-       case when r.item_group in ('appointment', 'asset', 'provider') then to_jsonb(r) end, r.quarantine_id,
-       prior.golden_id, prior.place
+       r.quarantine_id, prior.golden_id, prior.place
 from stage_record r
 left join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
 left join stage_existing prior
@@ -192,10 +191,16 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
         """
         insert into stage_record (source_id, change_id, change_no, tx, op, entity, item_group, source_key, is_partial,
                                   item_values)
-        select r.source_id, %(change_id)s, %(change_no)s, %(tx)s, 'd', g.entity, r.item_group, r.source_key, false, '{}'
-        from golden.source_record r
-        join golden.golden_record g using (golden_id)
-        where r.source_id = %(source)s and starts_with(r.source_key, %(relation)s || '|')
+        select %(source)s, %(change_id)s, %(change_no)s, %(tx)s, 'd', said.entity, said.item_group, said.source_key,
+               false, '{}'
+        from (
+            select g.entity, r.item_group, r.source_key
+            from golden.source_record r join golden.golden_record g using (golden_id) where r.source_id = %(source)s
+            union
+            select entity, item_group, source_key from stage_record
+            where op = 'u' and source_id = %(source)s and change_no < %(change_no)s
+        ) said
+        where starts_with(said.source_key, %(relation)s || '|')
         """,
         {"source": source_id, **change},
     )

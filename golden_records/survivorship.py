@@ -109,6 +109,7 @@ with pending as (
 ), ranked as (
     select f.golden_id, f.item_group, f.tx, f.item_values, f.change_id, f.source_id, k.place, {last} as last
     from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
+    offset 0
 ), copies as (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by last, place desc, source_id desc) as values,
