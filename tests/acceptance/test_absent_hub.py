@@ -1,23 +1,21 @@
 """A hub that was away while its sources wrote, and tables that were altered meanwhile: in the end all is level.
 
-MDM_TEST_ROWS sets how many rows a source changes meanwhile: half of them in one transaction, half in many.
+A source changes MDM_TEST_ROWS rows meanwhile: half of them in one transaction, half in many.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance import journal_audit, oracle, waiting
+from tests.acceptance import bulk, journal_audit, oracle, waiting
 from tests.acceptance.installation import Installation
 from tests.acceptance.load import Load
 
-ROWS = int(os.environ.get("MDM_TEST_ROWS", "40000"))
 SOURCES = ("smrs10", "mss", "mds")
 OF_ALL_KINDS = 2_000  # changes that the demo's workload makes meanwhile
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300 + ROWS // 100)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(2 * bulk.PATIENCE)]
 
 _MANY = """
 do $body$
@@ -53,13 +51,12 @@ def write_of_all_kinds(installed: Installation, *, seed: int) -> None:
 
 def write_many(installed: Installation) -> int:
     """Change ROWS rows of one table, half of them in one transaction and half in many; return how many."""
+    bulk.widen(installed, "smrs10")
+    rows, rounds = bulk.rounds(installed, "smrs10")
     with installed.connect("smrs10") as source:
-        row = source.execute("select count(*) from duos_tariff").fetchone()
-        assert row is not None
-        rounds = ROWS // row[0] // 2
-        source.execute(_MANY.format(rounds=rounds, end="").encode())
-        source.execute(_MANY.format(rounds=rounds, end="commit;").encode())
-    return int(2 * rounds * row[0])
+        source.execute(_MANY.format(rounds=rounds // 2, end="").encode())
+        source.execute(_MANY.format(rounds=rounds // 2, end="commit;").encode())
+    return rows * (rounds // 2) * 2
 
 
 def test_a_hub_and_workers_that_were_away_while_the_sources_wrote_catch_up(
@@ -72,7 +69,7 @@ def test_a_hub_and_workers_that_were_away_while_the_sources_wrote_catch_up(
     streaming.revive_hub()
     began = time.monotonic()
     streaming.start_workers()
-    streaming.await_caught_up(seconds=300 + ROWS // 200)
+    streaming.await_caught_up(seconds=bulk.PATIENCE)
     with capsys.disabled():
         print(f"\n{changed:,} rows were written meanwhile, mastered in {time.monotonic() - began:.0f} s")  # noqa: T201
     oracle.assert_equal(streaming)

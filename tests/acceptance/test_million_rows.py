@@ -1,10 +1,8 @@
 """A source transaction too large for memory: visible at once or not at all, and the worker stays small (law 2).
 
-MDM_TEST_ROWS sets how many rows it changes. However many, it is streamed while in progress, spooled, and mastered in
-parts; MDM_TEST_ROWS=1000000 is the size that the law names.
+However many rows it changes (MDM_TEST_ROWS), it is streamed while in progress, spooled, and mastered in parts.
 """
 
-import os
 import re
 import threading
 import time
@@ -16,15 +14,15 @@ from pathlib import Path
 import pytest
 from psycopg import errors
 
-from tests.acceptance import oracle
+from tests.acceptance import bulk, oracle
+from tests.acceptance.bulk import ROWS
 from tests.acceptance.installation import Installation
 
-ROWS = int(os.environ.get("MDM_TEST_ROWS", "40000"))
 POINTS = 1_000  # of the market; smrs10 has about half of them, and changes each many times
 MOST_OCTETS = 500 * 2**20
 SOURCE = "smrs10"
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300 + ROWS // 100)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(2 * bulk.PATIENCE)]
 
 # Each round changes the tariff of every point: the last one is what everybody must see in the end. In the middle stands
 # a round that is rolled back to a savepoint.
@@ -89,6 +87,8 @@ def installed(open_installation: Callable[..., Installation]) -> Iterator[Instal
     installed.environment |= {"MDM_BATCH_ROWS": str(min(20_000, ROWS // 8))}
     installed.start_workers()
     installed.await_caught_up()
+    bulk.widen(installed, SOURCE)
+    installed.await_caught_up()
     yield installed
     installed.stop_workers()
 
@@ -127,12 +127,10 @@ def spools(installed: Installation) -> int:
 
 def change(installed: Installation, tariff: str, *, end: str = "") -> int:
     """Change ROWS rows in one transaction, or a few more; return how many."""
+    rows, rounds = bulk.rounds(installed, SOURCE)
     with installed.connect(SOURCE) as source:
-        row = source.execute("select count(*) from duos_tariff").fetchone()
-        assert row is not None
-        rounds = -(-ROWS // row[0])
         source.execute(_CHANGE.format(rounds=rounds, tariff=tariff, end=end).encode())
-    return int(rounds * row[0])
+    return rows * rounds
 
 
 def test_a_large_transaction_becomes_visible_at_once(
@@ -141,7 +139,7 @@ def test_a_large_transaction_becomes_visible_at_once(
     before, began = installed.one(_JOURNALLED), time.monotonic()
     with watching(installed, "ZZZ") as watch:
         changed, written = change(installed, "ZZZ"), time.monotonic()
-        installed.await_caught_up(seconds=300 + ROWS // 200)
+        installed.await_caught_up(seconds=bulk.PATIENCE)
     took = time.monotonic() - written
     with capsys.disabled():
         print(  # noqa: T201 - whoever runs it should see it
