@@ -86,6 +86,8 @@ def error(refusal: Refusal, request: Request) -> CaptureError:
     """Build the error that says what happened and what to do."""
     if refusal.sqlstate in _DISCONNECTING or refusal.sqlstate.startswith("08"):
         return disconnected(refusal.words)
+    if not refusal.sqlstate:  # the server had no time for a word
+        return disconnected("the connection was lost")
     if refusal.concerns_publication:
         return publication_missing(request)
     meaning = _MEANINGS.get(refusal.sqlstate)

@@ -8,11 +8,12 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+import psycopg
 import structlog
 
 from golden_records import rows
 from mdm import db
-from mdm.capture import catalog, checkpoint, chunks, loads, prerequisites, replication, slots
+from mdm.capture import catalog, checkpoint, chunks, loads, prerequisites, refusals, replication, slots
 from mdm.capture.capturing import Captured
 from mdm.capture.catalog import CapturedTable
 from mdm.capture.checkpoint import Checkpoint, State
@@ -90,18 +91,28 @@ def _begin(captured: Captured, hub: Connection, state: Checkpoint, stop: threadi
             tables = catalog.list_tables(source, captured.source.publication, captured.source.tables)
             exported = _plan(captured, hub, state, (new, tables))
             captured.at(Point.LOAD_PLANNED)
-            _load(
-                captured,
-                hub,
-                state,
-                InitialLoad(
-                    captured=captured,
-                    worker=state.worker,
-                    tables={table.name: table for table in tables},
-                    exported=exported,
-                    stop=stop,
-                ),
+            load = InitialLoad(
+                captured=captured,
+                worker=state.worker,
+                tables={table.name: table for table in tables},
+                exported=exported,
+                stop=stop,
             )
+            try:
+                _load(captured, hub, state, load)
+            except psycopg.Error as error:
+                if _is_lost(walsender):
+                    raise refusals.disconnected("the snapshot of the load went with it") from error
+                raise
+
+
+def _is_lost(connection: Connection) -> bool:
+    """Tell whether the server of a replication connection is gone; asking ends the snapshot that it exports."""
+    try:
+        slots.identify(connection)
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def _announce_slot(captured: Captured, hub: Connection, state: Checkpoint, source: Connection) -> None:

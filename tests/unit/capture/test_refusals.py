@@ -39,6 +39,7 @@ INVALIDATED = 'can no longer access replication slot "mdm_smrs10"'
         ("53400", "all replication slots are in use", "ReplicationSlotCreate", SlotsExhausted),
         ("42501", "permission denied to use replication slots", "", ReplicationForbidden),
         ("57P01", "terminating connection due to administrator command", "ProcessInterrupts", SourceDisconnected),
+        ("", "", "", SourceDisconnected),
         ("53200", "out of memory", "", SourceRefused),
     ],
 )

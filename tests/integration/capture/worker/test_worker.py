@@ -125,6 +125,26 @@ def test_a_killed_load_that_goes_on_has_done_with_the_tables_that_were_loaded(ri
     assert rig.one("select count(*) from hub.table_load where state = 'done'") == loaded
 
 
+def test_a_source_that_restarts_as_its_load_begins_is_loaded_by_the_same_worker(rig: Rig) -> None:
+    """The snapshot of the slot goes with the session that exported it."""
+    rig.fill(50)
+    passed: list[Point] = []
+
+    def restart(point: Point) -> None:
+        if point is Point.LOAD_PLANNED:
+            rig.source.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            passed.append(point)
+
+    running = rig.start(at=restart)
+    rig.await_agreement()
+    assert passed == [Point.LOAD_PLANNED]
+    assert running.failure == []
+    assert journal_rows(rig) == 150
+
+
 def doubles(rig: Rig) -> list[tuple[Any, ...]]:
     """Return the rows that were loaded more than once."""
     return rig.hub.execute(
