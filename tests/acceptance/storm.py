@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
+from psutil import Process
+
 from mdm import db
 from mdm.capture import checkpoint
 from mdm.capture.checkpoint import State
@@ -74,7 +76,11 @@ class Storm:
         self._revive()
 
     def look(self) -> dict[str, str]:
-        """Find out where the capture of each source stands; nothing while the hub is down."""
+        """Find out where the capture of each source stands; nothing while the hub is down.
+
+        Fails when a worker called for a person, or ended by an error that it did not expect.
+        """
+        assert self.supervised.events("capture.failed", "capture.crashed") == []
         try:
             with db.connect(self.installation.hub_dsn, wait=0 if Victim.HUB in self._due else 10) as hub:
                 rows = hub.execute(_STATES).fetchall()
@@ -117,8 +123,12 @@ class Storm:
 
     def _kill_worker(self) -> str:
         """Kill one worker; return where the capture of its source stood."""
-        self.supervised.ensure()
-        workers = waiting.until(self.supervised.workers, seconds=_PATIENCE, what="a worker to be killed")
+
+        def live() -> dict[str, Process]:
+            self._revive()
+            return self.supervised.workers()
+
+        workers = waiting.until(live, seconds=_PATIENCE, what=f"a worker to be killed\n{self.supervised.said()}")
         source = self.rng.choice(sorted(workers))
         workers[source].kill()
         return self._states.get(source, _UNKNOWN)

@@ -54,7 +54,6 @@ def test_kills_at_random_moments_lose_and_double_nothing(storm: Storm, capsys: p
     assert storm.count(*LOADING) >= KILLS // 10
     assert storm.count(State.STREAMING) >= KILLS // 5
     assert storm.advances >= KILLS // 5
-    assert storm.supervised.events("capture.failed", "capture.crashed") == []
     oracle.assert_equal(storm.installation, loaded=storm.boundary)
 
 
