@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -69,14 +70,20 @@ def make_source(market_server: EmbeddedServer) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def server_15(session_clusters: Clusters) -> EmbeddedServer:
-    """A quick cluster of Debian's PostgreSQL 15; where it is not installed the test is skipped, but fails under CI."""
+def binaries_15() -> Path:
+    """Debian's PostgreSQL 15; where it is not installed the test is skipped, but fails under CI."""
     if not (DEBIAN_15 / "postgres").exists():
         message = f"Debian's PostgreSQL 15 is not in {DEBIAN_15}: apt-get install postgresql-15"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    return session_clusters.start("debian15", binaries=DEBIAN_15)
+    return DEBIAN_15
+
+
+@pytest.fixture(scope="session")
+def server_15(session_clusters: Clusters, binaries_15: Path) -> EmbeddedServer:
+    """A quick cluster of Debian's PostgreSQL 15."""
+    return session_clusters.start("debian15", binaries=binaries_15)
 
 
 @pytest.fixture
