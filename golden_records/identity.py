@@ -78,7 +78,7 @@ order by c.entity, c.key for no key update of c
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
-    connection.execute("truncate stage_key")
+    connection.execute("delete from stage_key")
     connection.execute(_COLLECT)
     counted = connection.execute(
         "select count(*) filter (where golden_id is null),"

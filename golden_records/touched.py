@@ -10,14 +10,14 @@ insert into touched_point (golden_id)
 select golden_id from (
     select golden_id from stage_delta where entity = 'metering_point'
     union
-    select metering_point_id from golden.meter
-    where golden_id in (select golden_id from stage_delta where entity = 'meter')
+    select m.metering_point_id from (select distinct golden_id from stage_delta where entity = 'meter') d
+    cross join lateral (select metering_point_id from golden.meter g where g.golden_id = d.golden_id offset 0) m
     union
-    select metering_point_id from golden.appointment
-    where golden_id in (select golden_id from stage_delta where entity = 'appointment')
+    select a.metering_point_id from (select distinct golden_id from stage_delta where entity = 'appointment') d
+    cross join lateral (select metering_point_id from golden.appointment g where g.golden_id = d.golden_id offset 0) a
     union
     select point_id from stage_left
-) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id)
+) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id offset 0)
     or golden_id in (select golden_id from stage_removed)
 union all
 select distinct golden_id from stage_delta where entity in ('address', 'contract')

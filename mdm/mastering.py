@@ -26,6 +26,9 @@ from golden_records import (
 )
 from mdm.distribution import contracts, feed, projection
 
+_FEW = 500  # changes, up to which it takes longer to plan for them than to master them by plans made once for all
+_KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
+_REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
 BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
 
 
@@ -57,16 +60,19 @@ def tune(connection: psycopg.Connection) -> None:
         "set enable_mergejoin = off; set enable_seqscan = off;"
         "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
     )
+    connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 
 def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
-    """Claim the keys of what a batch creates, in a transaction of its own before the batch's.
+    """Claim the keys that a batch may bring for the first time, in a transaction of its own before the batch's.
 
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
     harmless: the key waits for its record.
     """
-    created = batch.changes.filter(pl.col("op").is_in(["c"]))["change_no"]
-    records = batch.records.filter(pl.col("change_no").is_in(created.implode()))
+    created = batch.changes.filter(pl.col("op") == "c")["change_no"]
+    may_be_new = pl.col("change_no").is_in(created.implode()) | pl.col("entity").is_in(_REKEYED)
+    records = batch.records.filter((pl.col("op") == "u") & (may_be_new | pl.col("address_key").is_not_null()))
+    records = records.unique(_KEYS, maintain_order=True)
     if records.is_empty():
         return
     staging.begin(connection)
@@ -78,6 +84,8 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
 
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
+    if batch.changes.height <= _FEW:
+        connection.execute("set local plan_cache_mode = force_generic_plan")
     violations = _stage(connection, batch)
     _resolve(connection)
     if batch.records["is_partial"].any():

@@ -75,11 +75,10 @@ def publish(connection: psycopg.Connection, *, committed_at: datetime | None = N
     if not projection.compute(connection):
         return 0
     parameters = {"committed_at": committed_at, "hub": composition.HUB_SENDER}
-    row = connection.execute(_PUBLISH, parameters, prepare=False).fetchone()
+    row = connection.execute(_PUBLISH, parameters).fetchone()
     entries, views = row or (0, "")
     if entries:
         connection.execute("select pg_notify(%s, %s)", [CHANNEL, views if len(views) < 8000 else ""])
-    connection.execute("truncate projection_point, projected")
     return int(entries)
 
 

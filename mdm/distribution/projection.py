@@ -90,7 +90,7 @@ def compute(connection: psycopg.Connection) -> bool:
     if connection.execute("select exists (select from projection_point)").fetchone() == (False,):
         return False
     connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-    connection.execute(_FOLLOW, prepare=False)
+    connection.execute(_FOLLOW)
     if _register(connection):
         connection.execute(_ALL)
     if not _fill(connection):
@@ -110,13 +110,13 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
         "covering": [contract.name for contract in declared if contract.covers_all],
     }
     query = _REGISTER.format(appointed=appointed)
-    return connection.execute(query, parameters, prepare=False).fetchone() == (True,)
+    return connection.execute(query, parameters).fetchone() == (True,)
 
 
 def _fill(connection: psycopg.Connection) -> bool:
     """Compute the rows; return False when some have no view yet."""
     with staging.frames_only(connection):  # laterals loop all the same; frames are hashed, not paired
-        return connection.execute(_compute(), prepare=False).fetchone() == (True,)
+        return connection.execute(_compute()).fetchone() == (True,)
 
 
 @cache
