@@ -130,15 +130,18 @@ order by f.golden_id
 def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
     """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
     parameters = {"entities": list(entities), "source": source_id, "hub": journal.HUB}
+    surviving = _surviving(connection, entities)
+    if not surviving:
+        return
     connection.execute(_REMOVED, parameters)
     with staging.frames_only(connection):
-        changed = [entity for entity in _surviving(connection, entities) if _find_changes(connection, entity)]
-        if not changed:
-            return
+        deltas = {entity: _find_changes(connection, entity) for entity in surviving}
         connection.execute(_VERSIONS, parameters)
         connection.execute(_FINAL, parameters)
-    for entity in changed:
-        _write(connection, entity)
+    with connection.pipeline():
+        for entity, delta in deltas.items():
+            if delta.rowcount:
+                _write(connection, entity)
 
 
 def _surviving(connection: psycopg.Connection, entities: Sequence[str]) -> list[Entity]:
@@ -148,12 +151,11 @@ def _surviving(connection: psycopg.Connection, entities: Sequence[str]) -> list[
     return [catalogue.load().entity(name) for name in entities if name in present]
 
 
-def _find_changes(connection: psycopg.Connection, entity: Entity) -> bool:
-    if not connection.execute(_delta_query(entity)).rowcount:
-        return False
+def _find_changes(connection: psycopg.Connection, entity: Entity) -> psycopg.Cursor:
+    delta = connection.execute(_delta_query(entity))
     if any(item.name == "metering_point_id" for item in entity.items):
         connection.execute(_LEFT.format(entity=entity.name))
-    return True
+    return delta
 
 
 @cache

@@ -1,5 +1,7 @@
 """The inline checks: the rules of each scope put to the staged records, one statement a scope."""
 
+from functools import cache
+
 import psycopg
 
 from golden_records import staging
@@ -71,22 +73,34 @@ _POINT_COLUMNS = {
 
 def check_records(connection: psycopg.Connection) -> int:
     """Put the rules that read one record alone to the staged records; return how many violations there are."""
-    found = connection.execute(f"{_INSERT} {_POINT_KEYS.format(rules=_values(Scope.POINT_KEY))}").rowcount
-    for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment")):
-        query = _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
-        found += connection.execute(f"{_INSERT} {query}").rowcount
-    return found
+    with connection.pipeline():
+        checked = [connection.execute(f"{_INSERT} {query}") for query in _record_queries()]
+    return sum(cursor.rowcount for cursor in checked)
+
+
+@cache
+def _record_queries() -> tuple[str, ...]:
+    carried = tuple(
+        _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
+        for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment"))
+    )
+    return (_POINT_KEYS.format(rules=_values(Scope.POINT_KEY)), *carried)
 
 
 def check_at_points(connection: psycopg.Connection) -> int:
     """Put the rules on appointments and meters to the staged versions and the state of their points then."""
-    found = 0
-    for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset")):
-        said = "".join(_SAID.format(group) for group in sorted({*_POINT_COLUMNS.values()}))
-        query = _AT_POINT.format(columns=_columns(scope), said=said, item_group=item_group, rules=_values(scope))
-        with staging.frames_only(connection):
-            found += connection.execute(f"{_INSERT} {query}").rowcount
-    return found
+    with staging.frames_only(connection):
+        checked = [connection.execute(f"{_INSERT} {query}") for query in _at_point_queries()]
+    return sum(cursor.rowcount for cursor in checked)
+
+
+@cache
+def _at_point_queries() -> tuple[str, ...]:
+    said = "".join(_SAID.format(group) for group in sorted({*_POINT_COLUMNS.values()}))
+    return tuple(
+        _AT_POINT.format(columns=_columns(scope), said=said, item_group=item_group, rules=_values(scope))
+        for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset"))
+    )
 
 
 def _values(scope: Scope) -> str:

@@ -61,4 +61,5 @@ def _compare(connection: psycopg.Connection) -> int:
         survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
     )
     with staging.frames_only(connection):
-        return connection.execute(query).rowcount
+        compared = connection.execute(query)
+    return compared.rowcount

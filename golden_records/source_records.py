@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from golden_records import rows, staging
+from golden_records import staging
 
 _REFERENCES = """
 left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
@@ -133,6 +133,24 @@ def span(connection: psycopg.Connection) -> None:
         connection.execute(_SPAN)
 
 
+_DELETE = """
+delete from golden.source_record r using stage_version v
+where v.until_tx is null and r.ctid = v.place and v.stored_id is distinct from v.golden_id
+"""
+_UPDATE = """
+update golden.source_record r
+set effective_from = v.effective_from, effective_to = v.effective_to, item_values = v.item_values,
+    change_id = v.change_id
+from stage_version v
+where v.until_tx is null and v.op = 'u' and r.ctid = v.place and v.stored_id = v.golden_id
+"""
+_INSERT = """
+insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
+                                  item_values, change_id)
+select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id
+from stage_version where until_tx is null and op = 'u' and stored_id is distinct from golden_id
+order by golden_id, item_group
+"""
 _KEPT = "select count(*) from stage_version where until_tx is null and op = 'u' and stored_id = golden_id"
 
 
@@ -141,32 +159,13 @@ def write(connection: psycopg.Connection) -> None:
 
     Rows are found by their place; raises SerializationFailure in the rare case that another worker moved one.
     """
-    connection.execute(
-        """
-        delete from golden.source_record r using stage_version v
-        where v.until_tx is null and r.ctid = v.place and v.stored_id is distinct from v.golden_id
-        """
-    )
-    updated = connection.execute(
-        """
-        update golden.source_record r
-        set effective_from = v.effective_from, effective_to = v.effective_to, item_values = v.item_values,
-            change_id = v.change_id
-        from stage_version v
-        where v.until_tx is null and v.op = 'u' and r.ctid = v.place and v.stored_id = v.golden_id
-        """
-    ).rowcount
-    if updated != rows.single(connection, _KEPT):
+    with connection.pipeline():
+        connection.execute(_DELETE)
+        updated = connection.execute(_UPDATE)
+        connection.execute(_INSERT)
+        kept = connection.execute(_KEPT).fetchone()
+    if (updated.rowcount,) != kept:
         raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
-    connection.execute(
-        """
-        insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
-                                          item_values, change_id)
-        select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id
-        from stage_version where until_tx is null and op = 'u' and stored_id is distinct from golden_id
-        order by golden_id, item_group
-        """
-    )
 
 
 def write_loaded(connection: psycopg.Connection) -> None:

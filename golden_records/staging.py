@@ -167,7 +167,11 @@ def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:
 
 @contextmanager
 def frames_only(connection: psycopg.Connection) -> Iterator[None]:
-    """Plan a statement that reads staged rows alone without nested loops: their number is not known beforehand."""
-    connection.execute("set local enable_nestloop = off")
-    yield
-    connection.execute("set local enable_nestloop = on")
+    """Plan statements that read staged rows alone without nested loops: their number is not known beforehand.
+
+    They go to the server in one pipeline: how many rows each wrote is known when the block has ended.
+    """
+    with connection.pipeline():
+        connection.execute("set local enable_nestloop = off")
+        yield
+        connection.execute("set local enable_nestloop = on")

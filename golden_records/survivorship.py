@@ -171,7 +171,8 @@ def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
-    connection.execute(_APPOINTED)
+    with staging.frames_only(connection):
+        connection.execute(_APPOINTED)
     connection.execute(_PROPAGATE)
 
 
