@@ -6,6 +6,7 @@ stay whole (law 2); each attempt that fails is rolled back to where it began, an
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import polars as pl
 import psycopg
@@ -48,7 +49,15 @@ def master(hub: Connection, part: MappedBatch, take: Take) -> int:
         with hub.transaction():
             return take(hub, _without(part, _find(hub, part, take))).changes
     except REFUSED:
-        return sum(master(hub, half, take) for half in _halves(part))
+        return _master_halves(hub, part, take)
+
+
+def _master_halves(hub: Connection, part: MappedBatch, take: Take) -> int:
+    changes = 0
+    for half in _halves(part):
+        changes += master(hub, half, take)
+        take = go_on if take is mastering.apply else take
+    return changes
 
 
 def _find(hub: Connection, part: MappedBatch, take: Take) -> pl.DataFrame:
@@ -69,7 +78,7 @@ def _find(hub: Connection, part: MappedBatch, take: Take) -> pl.DataFrame:
 
     with hub.transaction(force_rollback=True):
         seek(part, 1)
-    return pl.DataFrame(found, schema=mapping.REJECT_SCHEMA, orient="row")
+    return _rejects(found)
 
 
 def _halves(part: MappedBatch) -> Iterator[MappedBatch]:
@@ -77,10 +86,18 @@ def _halves(part: MappedBatch) -> Iterator[MappedBatch]:
 
 
 def _hold(hub: Connection, change: MappedBatch, refused: psycopg.Error, take: Take) -> int:
-    if change.records.is_empty():
-        raise refused  # what it says is not the reason
-    reason = pl.DataFrame([(1, _reason(refused))], schema=mapping.REJECT_SCHEMA, orient="row")
-    return take(hub, _without(change, reason)).changes
+    """Hold a single change back: with its payload, or without where that is what no journal takes."""
+    reason = _reason(refused)
+    try:
+        with hub.transaction():
+            return take(hub, _without(change, _rejects([(1, reason)]))).changes
+    except REFUSED:
+        bare = replace(change, changes=change.changes.with_columns(payload=pl.lit(None, dtype=pl.String)))
+        return take(hub, _without(bare, _rejects([(1, f"{reason}, payload included")]))).changes
+
+
+def _rejects(found: list[tuple[int, str]]) -> pl.DataFrame:
+    return pl.DataFrame(found, schema=mapping.REJECT_SCHEMA, orient="row")
 
 
 def _without(part: MappedBatch, refused: pl.DataFrame) -> MappedBatch:
@@ -88,10 +105,8 @@ def _without(part: MappedBatch, refused: pl.DataFrame) -> MappedBatch:
     for change in part.changes.join(refused, on="change_no").join(part.transactions, on="tx").iter_rows(named=True):
         place = {name: change[name] for name in ("relation", "commit_lsn", "ordinal")}
         _log.warning("change.refused", source_id=part.source_id, **place, reason=change["reason"])
-    return MappedBatch(
-        source_id=part.source_id,
-        transactions=part.transactions,
-        changes=part.changes,
+    return replace(
+        part,
         records=part.records.filter(~pl.col("change_no").is_in(refused["change_no"].implode())),
         rejects=pl.concat([part.rejects, refused]),
     )

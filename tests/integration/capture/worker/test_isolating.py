@@ -1,5 +1,6 @@
 """What PostgreSQL refuses, although mapping and rules let it pass: held back alone, wherever it comes from."""
 
+from tests.acceptance import golden_state
 from tests.integration.capture.worker.rig import Rig, mpan_list, wait_for
 
 REFUSE = """
@@ -12,6 +13,18 @@ begin
 end
 $$;
 create trigger refuse before insert or update on golden.source_record for each row execute function golden.refuse();
+"""
+
+REFUSE_PAYLOAD = """
+create function golden.refuse() returns trigger language plpgsql as $$
+begin
+    if new.payload ->> 'tariff' = 'BAD' then
+        raise exception 'no journal takes this' using errcode = '54000';
+    end if;
+    return new;
+end
+$$;
+create trigger refuse before insert on golden.journal for each row execute function golden.refuse();
 """
 
 
@@ -51,3 +64,25 @@ def test_a_row_that_is_refused_in_the_first_load_is_held_back(rig: Rig) -> None:
     wait_for(lambda: rig.state() == "streaming", seconds=30)
     assert [key for key, _ in held(rig)] == [f"public.tariff|{bad}|2021-01-01"]
     assert rig.one("select count(*) from golden.source_record where source_id = %s", rig.captured.source_id) == 119
+
+
+def test_a_change_that_no_journal_takes_is_held_without_its_payload(rig: Rig) -> None:
+    rig.fill(20)
+    running = rig.start()
+    rig.await_agreement()
+    rig.hub.execute(REFUSE_PAYLOAD)
+    bad = mpan_list(0, 20)[5]
+    with rig.source.transaction():
+        rig.source.execute("update tariff set tariff = 'NEW' where effective_from = '2021-01-01' and mpan <> %s", [bad])
+        rig.source.execute("update tariff set tariff = 'BAD' where effective_from = '2021-01-01' and mpan = %s", [bad])
+    wait_for(lambda: held(rig), seconds=30)
+    assert rig.one("select count(*) from golden.metering_point where duos_tariff = 'NEW'") == 19
+    assert held(rig) == [
+        (
+            f"public.tariff|{bad}|2021-01-01",
+            "refused by PostgreSQL: ProgramLimitExceeded (SQLSTATE 54000), payload included",
+        )
+    ]
+    assert rig.one("select count(*) from golden.journal where op = 'u' and payload is null") == 1
+    assert list(golden_state.differences(rig.hub)) == []
+    assert running.failure == []
