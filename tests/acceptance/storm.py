@@ -80,7 +80,8 @@ class Storm:
 
         Fails when a worker called for a person, or ended by an error that it did not expect.
         """
-        assert self.supervised.events("capture.failed", "capture.crashed") == []
+        fatal = self.supervised.events("capture.failed", "capture.crashed")
+        assert not fatal, f"capture did not go on by itself: {fatal}"
         try:
             with db.connect(self.installation.hub_dsn, wait=0 if Victim.HUB in self._due else 10) as hub:
                 rows = hub.execute(_STATES).fetchall()
