@@ -25,24 +25,35 @@ def note(connection: psycopg.Connection) -> None:
 
 
 def stage(connection: psycopg.Connection, *, now: datetime, block: int, limit: int) -> int:
-    """Take what is due by now off the list and stage it as one transaction of the hub; return how many rows."""
+    """Stage what is due by now as one transaction of the hub; return how many rows. `finish` takes it off the list."""
     taken = connection.execute(
         """
-        with taken as (
-            delete from golden.due where (due_at, golden_id, item_group) in (
-                select due_at, golden_id, item_group from golden.due where due_at <= %(now)s
-                order by due_at, golden_id, item_group limit %(limit)s for update skip locked)
-            returning golden_id, item_group
-        )
-        insert into stage_event (golden_id, entity, item_group, tx, is_aside)
-        select distinct t.golden_id, g.entity, t.item_group, 0, false
-        from taken t join golden.golden_record g using (golden_id)
+        insert into stage_due
+        select due_at, golden_id, item_group from golden.due where due_at <= %(now)s
+        order by due_at, golden_id, item_group limit %(limit)s
         """,
         {"now": now, "limit": limit},
     ).rowcount
     if taken:
+        connection.execute(
+            """
+            insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+            select distinct t.golden_id, g.entity, t.item_group, 0, false
+            from stage_due t join golden.golden_record g using (golden_id)
+            """
+        )
         stage_hub_transaction(connection, now=now, block=block, relation="golden.due")
     return taken
+
+
+def finish(connection: psycopg.Connection) -> None:
+    """Take what was staged off the list: when its golden records are locked, as by whoever puts something on it."""
+    connection.execute(
+        """
+        delete from golden.due d using stage_due s
+        where d.due_at = s.due_at and d.golden_id = s.golden_id and d.item_group = s.item_group
+        """
+    )
 
 
 def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, block: int, relation: str) -> None:

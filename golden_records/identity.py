@@ -100,22 +100,42 @@ def _claim(connection: psycopg.Connection) -> None:
     connection.execute(_FIND.format(found="golden_id", key="key"))
 
 
+_LOCK_STAGED = """
+with touched as (
+    select golden_id from stage_key
+    union select r.golden_id from stage_record s
+          cross join lateral (
+              select golden_id from golden.source_record r where r.source_id = s.source_id
+                  and r.source_key = s.source_key and r.item_group = s.item_group offset 0) r
+    union select m.golden_id from stage_record s
+          join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
+          cross join lateral (select golden_id from golden.meter m
+                              where m.metering_point_id = k.golden_id offset 0) m
+          where s.entity = 'appointment'
+)
+select from golden.golden_record g where g.golden_id in (select golden_id from touched)
+order by g.golden_id for no key update
+"""
+
+# What came to the points while they were waited for.
+_LOCK_METERS = """
+select from golden.golden_record g where g.golden_id in (
+    select m.golden_id from stage_record s
+    join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
+    cross join lateral (select golden_id from golden.meter m where m.metering_point_id = k.golden_id offset 0) m
+    where s.entity = 'appointment')
+order by g.golden_id for no key update
+"""
+
+
 def lock(connection: psycopg.Connection) -> None:
-    """Lock the golden records that the staged keys name, and the meters of points whose appointments are staged."""
-    connection.execute(
-        """
-        with touched as (
-            select golden_id from stage_key
-            union select m.golden_id from stage_record s
-                  join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
-                  cross join lateral (select golden_id from golden.meter m
-                                      where m.metering_point_id = k.golden_id offset 0) m
-                  where s.entity = 'appointment'
-        )
-        select from golden.golden_record g where g.golden_id in (select golden_id from touched)
-        order by g.golden_id for no key update
-        """
-    )
+    """Lock the golden records that staged records speak of or spoke of, and the meters of appointments' points.
+
+    In one order, so that workers wait for each other and never deadlock here.
+    """
+    with connection.pipeline():
+        connection.execute(_LOCK_STAGED)
+        connection.execute(_LOCK_METERS)
 
 
 _LOCK = """

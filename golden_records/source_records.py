@@ -38,8 +38,8 @@ from (select golden_id, item_group from stage_fetched order by golden_id, item_g
 join golden.source_record r using (golden_id, item_group)
 """
 
-# Source records that are not under the golden record their key names now: new, deleted, or moved from another one.
-# Two sources that move records to and fro between the same two may deadlock here; the worker then tries again.
+# Source records that are not under the golden record their key names now: new, deleted, or moved from another one,
+# which identity has locked already unless the record was moved there meanwhile.
 _STRAYS = """
 with stray as (
     select distinct s.source_id, s.source_key, s.item_group from stage_record s

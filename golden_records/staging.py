@@ -51,6 +51,8 @@ create temp table if not exists stage_conflict (
     golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
     owner_source_id int, owner_change_id bigint, owner_value jsonb, owner text, at timestamptz) on commit delete rows;
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
+create temp table if not exists stage_due (
+    due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
 create temp table if not exists touched_point (golden_id bigint) on commit delete rows;
 """
 
@@ -72,6 +74,7 @@ TABLES = (
     "stage_retry",
     "stage_conflict",
     "stage_appointed",
+    "stage_due",
     "touched_point",
 )
 

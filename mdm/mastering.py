@@ -208,6 +208,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
     taken = due.stage(connection, now=now, block=block, limit=limit)
     if taken:
         identity.lock_events(connection)
+        due.finish(connection)
         _master(connection, source_id=journal.HUB)
         if touched.collect(connection):
             projection.project(connection)
