@@ -14,7 +14,7 @@ from tests.clusters import SMALL, Clusters
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 SOURCES = ("smrs10", "mss", "mds")
-CHANGES = 1_500
+CHANGES = 800
 LARGE = """
 do $body$ begin
     for round in 1 .. 10 loop update duos_tariff set tariff_id = 'Z' || round; end loop;
@@ -30,14 +30,14 @@ def installed(session_clusters: Clusters, binaries_15: Path, tmp_path: Path) -> 
         settings = SMALL | {"logical_decoding_work_mem": "64kB"}
         return session_clusters.start(f"{name}-15", settings=settings, binaries=binaries_15)
 
-    with installation.opened(start_server, tmp_path, points=300, sources=SOURCES) as opened:
+    with installation.opened(start_server, tmp_path, points=150, sources=SOURCES) as opened:
         yield opened
 
 
 def test_a_market_is_loaded_streamed_and_mastered_on_postgresql_15(installed: Installation) -> None:
     with installed.connect("smrs10") as source, installed.connect_hub() as hub:
         assert {source.info.server_version // 10_000, hub.info.server_version // 10_000} == {15}
-    installed.environment["MDM_BATCH_ROWS"] = "200"  # so that a transaction of more rows is mastered in parts
+    installed.environment["MDM_BATCH_ROWS"] = "100"  # so that a transaction of more rows is mastered in parts
     installed.start_workers()
     installed.await_caught_up()
     with Load(installed, seed=15, rate=None) as load, installed.connect("smrs10") as source:

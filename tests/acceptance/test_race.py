@@ -17,7 +17,7 @@ from tests.acceptance.installation import Installation
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1200)]
 
 POINTS = 200
-ROUNDS, SIZE = 12, 10
+ROUNDS, SIZE = 8, 10
 
 
 @pytest.fixture(scope="module")
