@@ -4,8 +4,8 @@ import polars as pl
 import psycopg
 
 from golden_records import rows, staging
-from golden_records.tables import CHANGES_PER_BLOCK
 
+CHANGES_PER_BLOCK = 32_768  # change_id = block * CHANGES_PER_BLOCK + change_no
 SOURCE_BITS = 10  # the lowest bits of a change id are its source, so that a value's lineage is one number
 SOURCE_OF = f"({{change_id}} & {(1 << SOURCE_BITS) - 1})::int"
 HUB = 0  # source_id of the hub itself, for what it does by its own account

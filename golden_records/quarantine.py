@@ -85,6 +85,7 @@ cross join lateral (
 where v.violation_id = o.violation_id
 """
 
+# Whoever renews a held record locks it first, and is not waited for: what it brings takes the place of what was held.
 _STAGE_HEALED = """
 insert into stage_record
 select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
@@ -96,6 +97,7 @@ join golden.quarantine q on q.point_key = p.key and q.closed_at is null and q.ru
 where not exists (
     select from stage_record r
     where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
+for no key update of q skip locked
 """
 
 _STAGE_OPEN = """
@@ -106,9 +108,13 @@ select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object
 from golden.quarantine q
 where q.closed_at is null and q.record is not null and q.quarantine_id > %(after)s
 order by q.quarantine_id limit %(limit)s
+for no key update of q skip locked
 """
 
-_NOTE_RETRIES = "insert into stage_retry select quarantine_id from stage_record where quarantine_id is not null"
+_NOTE_RETRIES = """
+insert into stage_retry
+select quarantine_id from stage_record where quarantine_id is not null except select quarantine_id from stage_retry
+"""
 
 # What comes later in this part may renew it already; a truncate of its table, last of all, withdraws it.
 _ADD_REJECTS = f"""
@@ -214,7 +220,7 @@ def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int,
 def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> bool:
     """Put the quarantined records of points that this part changes through again, at the point's transaction.
 
-    Called when the points are locked: whoever held a record back because of them has committed by then.
+    Call it when the points are locked, too: whoever held a record back because of them has committed by then.
     """
     staged = connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES}).rowcount
     if staged:

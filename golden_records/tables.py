@@ -33,7 +33,6 @@ from golden_records.catalogue import Entity, ItemType
 from golden_records.metadata import metadata
 
 SCHEMA = "golden"
-CHANGES_PER_BLOCK = 32_768  # change_id = block * CHANGES_PER_BLOCK + change_no
 
 
 class PgLsn(UserDefinedType[str]):
