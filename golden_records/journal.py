@@ -48,7 +48,7 @@ def record(
         raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes")
     if changes.is_empty():
         return
-    numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns(
+    numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns_seq(
         source_id=pl.lit(source_id), change_id=change_ids(block, source_id)
     )
-    staging.copy_in(connection, "golden.journal", numbered.select(_COLUMNS))
+    staging.copy_in(connection, "golden.journal", numbered.select_seq(_COLUMNS))

@@ -132,11 +132,14 @@ def fill(
     rejects: pl.DataFrame,
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
-    oversized = records.filter(~_fits())
-    copy_in(connection, "stage_tx", transactions.select(_TRANSACTION_COLUMNS))
-    copy_in(connection, "stage_record", records.filter(_fits()).select(_RECORD_COLUMNS))
-    copy_in(connection, "stage_reject", rejects.select(_REJECT_COLUMNS))
-    copy_in(connection, "stage_reject", oversized.select("change_id", reason=pl.lit(_TOO_LONG)))
+    fits = records.select_seq(_fits()).to_series()
+    fitting = records if fits.all() else records.filter(fits)
+    copy_in(connection, "stage_tx", transactions.select_seq(_TRANSACTION_COLUMNS))
+    copy_in(connection, "stage_record", fitting.select_seq(_RECORD_COLUMNS))
+    copy_in(connection, "stage_reject", rejects.select_seq(_REJECT_COLUMNS))
+    if fitting.height < records.height:
+        oversized = records.filter(~fits).select_seq("change_id", reason=pl.lit(_TOO_LONG))
+        copy_in(connection, "stage_reject", oversized)
 
 
 def _fits() -> pl.Expr:
@@ -147,8 +150,8 @@ def _fits() -> pl.Expr:
 def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, *, source_id: int) -> None:
     """COPY the keys of records alone, to be claimed."""
     keyed = records.filter(pl.col("key").is_not_null() & (pl.col("op") == "u") & _fits())
-    marked = keyed.with_columns(source_id=pl.lit(source_id), change_id=pl.lit(0), item_values=pl.lit("{}"))
-    copy_in(connection, "stage_record", marked.select(_RECORD_COLUMNS))
+    marked = keyed.with_columns_seq(source_id=pl.lit(source_id), change_id=pl.lit(0), item_values=pl.lit("{}"))
+    copy_in(connection, "stage_record", marked.select_seq(_RECORD_COLUMNS))
 
 
 def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:

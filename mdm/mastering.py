@@ -116,11 +116,13 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     staging.fill(
         connection,
         transactions=batch.transactions,
-        records=batch.records.with_columns(**marked),
-        rejects=batch.rejects.with_columns(**marked),
+        records=batch.records.with_columns_seq(**marked),
+        rejects=batch.rejects.with_columns_seq(**marked),
     )
-    for change in batch.changes.filter(pl.col("op") == "t").with_columns(**marked).iter_rows(named=True):
-        source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
+    truncates = batch.changes["op"] == "t"
+    if truncates.any():
+        for change in batch.changes.filter(truncates).with_columns_seq(**marked).iter_rows(named=True):
+            source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
     quarantine.close_renewed(connection, changes=batch.changes.height, **source)
     violations = checks.check_records(connection)
     quarantine.hold_records(connection)

@@ -46,6 +46,12 @@ class Assembly:
         return not self._queue and self._carried is None
 
     @property
+    def rows(self) -> int:
+        """How many changes wait that the next batch may take."""
+        head = self._queue[0] if self._queue else None
+        return head.rows if isinstance(head, Backlog) else 0
+
+    @property
     def spooled_octets(self) -> int:
         """How much of transactions in progress lies in the spool folder."""
         return sum(streamed.spool.octets for streamed in self._streamed.values())

@@ -42,7 +42,7 @@ class CompiledRecord:
 
     entity: str
     group: str
-    outputs: tuple[pl.Expr, ...]
+    outputs: Mapping[str, pl.Expr]
     item_values: pl.Expr
     items: Mapping[str, pl.Expr]
     columns: Mapping[str, str]
@@ -158,7 +158,7 @@ class _Compiler:
         return CompiledRecord(
             entity=record.entity,
             group=record.group,
-            outputs=tuple(expression.alias(name) for name, expression in outputs.items()),
+            outputs=outputs,
             item_values=json_object(known),
             items=known,
             columns=_columns(record),

@@ -51,6 +51,11 @@ RECORD_SCHEMA: Schema = {
 }
 REJECT_SCHEMA: Schema = {"change_no": pl.Int64, "reason": pl.String}
 
+_DELETED = {name: pl.lit(None, dtype=dtype) for name, dtype in RECORD_SCHEMA.items()} | {
+    "op": pl.lit("d"),
+    "is_partial": pl.lit(value=False),
+}
+
 _LONGEST_SOURCE_KEY = 2_000  # bytes; three hundred characters and a digest stand for a longer one
 
 # Our own columns beside a source's: a source column cannot be taken for one.
@@ -82,9 +87,9 @@ class Mapper:
         return MappedBatch(
             source_id=self.source_id,
             transactions=self._transactions(batch.transactions),
-            changes=_with_short_keys(_stacked(changes, CHANGE_SCHEMA)).sort("change_no"),
-            records=_with_short_keys(_stacked(records, RECORD_SCHEMA)).sort("change_no"),
-            rejects=_stacked(rejects, REJECT_SCHEMA).sort("change_no"),
+            changes=_with_short_keys(_stacked(changes, CHANGE_SCHEMA)),
+            records=_with_short_keys(_stacked(records, RECORD_SCHEMA)),
+            rejects=_stacked(rejects, REJECT_SCHEMA),
         )
 
     def deletions(self, relation: str, keys: Sequence[str], place: Place) -> MappedBatch:
@@ -92,8 +97,8 @@ class Mapper:
         count = len(keys)
         number = pl.int_range(1, count + 1, dtype=pl.Int64, eager=True)
         rows = pl.DataFrame({_CHANGE_NO: number, "source_key": keys}, schema_overrides={"source_key": pl.String})
-        rows = rows.with_columns(pl.lit(0, dtype=pl.Int32).alias(_TX))
-        changes = rows.select(
+        rows = rows.with_columns_seq(pl.lit(0, dtype=pl.Int32).alias(_TX))
+        changes = rows.select_seq(
             pl.col(_CHANGE_NO).alias("change_no"),
             pl.col(_TX).alias("tx"),
             (pl.col(_CHANGE_NO) + place.first_ordinal - 1).alias("ordinal"),
@@ -107,13 +112,15 @@ class Mapper:
             source_id=self.source_id,
             transactions=self._transactions(chunks.transaction(place)),
             changes=changes,
-            records=_stacked(records, RECORD_SCHEMA).sort("change_no"),
+            records=_stacked(records, RECORD_SCHEMA),
             rejects=pl.DataFrame(schema=REJECT_SCHEMA),
         )
 
     def _transactions(self, transactions: pl.DataFrame) -> pl.DataFrame:
         lsns = [str(Lsn(lsn + self.offset)) for lsn in transactions["commit_lsn"]]
-        return transactions.with_columns(commit_lsn=pl.Series(lsns, dtype=pl.String)).select(list(TRANSACTION_SCHEMA))
+        return transactions.with_columns_seq(commit_lsn=pl.Series(lsns, dtype=pl.String)).select_seq(
+            list(TRANSACTION_SCHEMA)
+        )
 
     def _mapped_tables(self, batch: Batch) -> list[tuple[TableChanges, CompiledTable]]:
         """Return the tables that are mapped; raises SchemaBroken, with the first transaction that cannot be."""
@@ -165,9 +172,9 @@ def _renumbered(mapped: MappedBatch, kept: pl.Expr, offset: int) -> MappedBatch:
     return MappedBatch(
         source_id=mapped.source_id,
         transactions=mapped.transactions.filter(pl.col("tx").is_in(changes["tx"].unique().implode())),
-        changes=changes.with_columns(moved),
-        records=mapped.records.filter(pl.col("change_no").is_in(numbers.implode())).with_columns(moved),
-        rejects=mapped.rejects.filter(pl.col("change_no").is_in(numbers.implode())).with_columns(moved),
+        changes=changes.with_columns_seq(moved),
+        records=mapped.records.filter(pl.col("change_no").is_in(numbers.implode())).with_columns_seq(moved),
+        rejects=mapped.rejects.filter(pl.col("change_no").is_in(numbers.implode())).with_columns_seq(moved),
     )
 
 
@@ -191,8 +198,8 @@ def _number(tables: list[TableChanges]) -> list[pl.Series]:
 
 
 def _map_table(table: TableChanges, known: CompiledTable, change_no: pl.Series) -> _MappedTable:
-    rows = _rows(table, change_no)
-    ops = set(table.meta["op"].unique())
+    ops = set(table.meta["op"].to_list())
+    rows = _rows(table, change_no, ops)
     upserts = rows.filter(~pl.col(_OP).is_in(["d", "t"])) if ops & {"d", "t"} else rows
     records, rejects = _upserts(upserts, known) if upserts.height else ([], [])
     deleted = [rows.filter(pl.col(_OP) == "d")] if "d" in ops else []
@@ -212,7 +219,7 @@ def _changes(table: TableChanges, known: CompiledTable, rows: pl.DataFrame, ops:
         payload = pl.when(pl.col(_OP) == "d").then(json_object({c: pl.col(c) for c in known.key})).otherwise(payload)
     if "t" in ops:
         payload, source_key = (pl.when(pl.col(_OP) != "t").then(column) for column in (payload, source_key))
-    return rows.select(
+    return rows.select_seq(
         pl.col(_CHANGE_NO).alias("change_no"),
         pl.col(_TX).alias("tx"),
         table.meta["ordinal"],
@@ -228,7 +235,7 @@ def _payload(table: TableChanges, rows: pl.DataFrame) -> pl.Expr:
     return _without_unchanged(rows, {name: pl.col(name) for name in table.after.columns}, masks)
 
 
-def _rows(table: TableChanges, change_no: pl.Series) -> pl.DataFrame:
+def _rows(table: TableChanges, change_no: pl.Series, ops: set[str]) -> pl.DataFrame:
     """Lay a table's changes out as one row each: the row as it is now, or the old key where it was deleted.
 
     A TOAST value that did not change is taken from the old row where the source sent that whole, and from the old key
@@ -241,7 +248,7 @@ def _rows(table: TableChanges, change_no: pl.Series) -> pl.DataFrame:
         sent = table.before_kind.is_in(["K", "O"] if _is_key(table.relation, name) else ["O"]).fill_null(value=False)
         columns[name] = table.before[name].zip_with(mask & sent, columns[name])
         masks[_UNCHANGED + name] = mask & ~sent
-    if "d" in op:
+    if "d" in ops:
         deleted = op == "d"
         columns = {name: table.before[name].zip_with(deleted, column) for name, column in columns.items()}
     return pl.DataFrame({_CHANGE_NO: change_no, _TX: table.meta["tx"], _OP: op} | columns | masks)
@@ -257,7 +264,7 @@ def _left_keys(table: TableChanges, known: CompiledTable, rows: pl.DataFrame) ->
     changed = pl.Series([False]).new_from_index(0, rows.height)
     for column in known.key:
         changed |= table.before[column].ne_missing(rows[column])
-    return rows.with_columns(table.before.get_columns()).filter(moved & changed)
+    return rows.with_columns_seq(table.before.get_columns()).filter(moved & changed)
 
 
 def _upserts(rows: pl.DataFrame, known: CompiledTable) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
@@ -267,8 +274,8 @@ def _upserts(rows: pl.DataFrame, known: CompiledTable) -> tuple[list[pl.DataFram
     """
     frame = rows
     for step in known.steps:
-        frame = frame.with_columns(*step)
-    if not known.flags or not frame.select(pl.any_horizontal(*known.flags).any()).item():
+        frame = frame.with_columns_seq(*step)
+    if not known.flags or not frame.select_seq(pl.any_horizontal(*known.flags).any()).item():
         return [_record(frame, record) for record in known.records], []
     rejects = [rejected for record in known.records for rejected in _rejects(frame, record)]
     return [_record(_typed(frame, record), record) for record in known.records], rejects
@@ -284,30 +291,28 @@ def _record(frame: pl.DataFrame, record: CompiledRecord) -> pl.DataFrame:
     values, is_partial = record.item_values, pl.lit(value=False)
     if masks:
         values, is_partial = _without_unchanged(frame, record.items, masks), pl.any_horizontal(*masks.values())
-    placed = (pl.col(_CHANGE_NO).alias("change_no"), pl.col(_TX).alias("tx"))
-    told = (is_partial.alias("is_partial"), values.alias("item_values"))
-    return frame.select(*placed, *record.outputs, *told).select(list(RECORD_SCHEMA))
+    told = {"change_no": pl.col(_CHANGE_NO), "tx": pl.col(_TX), "is_partial": is_partial, "item_values": values}
+    outputs = {**record.outputs, **told}
+    return frame.select_seq(*(outputs[name].alias(name) for name in RECORD_SCHEMA))
 
 
 def _deletes(rows: pl.DataFrame, source_key: pl.Expr, record: CompiledRecord | RecordMapping) -> pl.DataFrame:
     """Give the deletion of a record for each row; its source key says which, so it has neither keys nor dates."""
-    absent = {name: pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECORD_SCHEMA.items()}
-    present = {
-        "change_no": pl.col(_CHANGE_NO).alias("change_no"),
-        "tx": pl.col(_TX).alias("tx"),
-        "op": pl.lit("d").alias("op"),
-        "entity": pl.lit(record.entity).alias("entity"),
-        "item_group": pl.lit(record.group).alias("item_group"),
-        "source_key": source_key.alias("source_key"),
-        "is_partial": pl.lit(value=False).alias("is_partial"),
+    told = {
+        "change_no": pl.col(_CHANGE_NO),
+        "tx": pl.col(_TX),
+        "entity": pl.lit(record.entity),
+        "item_group": pl.lit(record.group),
+        "source_key": source_key,
     }
-    return rows.select(*(absent | present).values())
+    expressions = {**_DELETED, **told}
+    return rows.select_seq(*(expressions[name].alias(name) for name in RECORD_SCHEMA))
 
 
 def _rejects(frame: pl.DataFrame, record: CompiledRecord) -> Iterator[pl.DataFrame]:
     for fault in record.faults:
         rows = frame.filter(pl.col(fault.flag))
-        yield rows.select(pl.col(_CHANGE_NO).alias("change_no"), pl.lit(fault.reason).alias("reason"))
+        yield rows.select_seq(pl.col(_CHANGE_NO).alias("change_no"), pl.lit(fault.reason).alias("reason"))
 
 
 def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], masks: Mapping[str, str]) -> pl.Expr:
@@ -316,24 +321,27 @@ def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], mask
         return json_object(members)
     names = list(dict.fromkeys(masks.values()))
     branches = []
-    for pattern in frame.select(names).unique().iter_rows(named=True):
+    for pattern in frame.select_seq(names).unique().iter_rows(named=True):
         kept = {name: member for name, member in members.items() if name not in masks or not pattern[masks[name]]}
         branches.append(pl.when(*(pl.col(name) == pattern[name] for name in names)).then(json_object(kept)))
     return pl.coalesce(*branches)
 
 
 def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:
+    """Put frames together in the order of the changes."""
     kept = [frame for frame in frames if not frame.is_empty()]
-    return pl.concat(kept) if kept else pl.DataFrame(schema=schema)
+    if len(kept) > 1:
+        return pl.concat(kept).sort("change_no")
+    return kept[0] if kept else pl.DataFrame(schema=schema)
 
 
 def _with_short_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Put a digest in place of the end of a source key that is too long for the hub's indexes."""
     is_long = pl.col("source_key").str.len_bytes() > _LONGEST_SOURCE_KEY
-    if not frame.select(is_long.any()).item():
+    if not frame.select_seq(is_long.any()).item():
         return frame
     short = pl.col("source_key").map_elements(_shortened, return_dtype=pl.String)
-    return frame.with_columns(pl.when(is_long).then(short).otherwise(pl.col("source_key")).alias("source_key"))
+    return frame.with_columns_seq(pl.when(is_long).then(short).otherwise(pl.col("source_key")).alias("source_key"))
 
 
 def _shortened(source_key: str) -> str:

@@ -1,11 +1,13 @@
 """Decoding and mapping ahead: a thread prepares the next batches while the hub masters the present one.
 
-PostgreSQL works for the hub's connection meanwhile, so the two overlap. The queue is short: memory stays flat, and
-what waits in it is what a worker that dies has done in vain.
+PostgreSQL works for the hub's connection meanwhile, so the two overlap where there is much to do; few changes are left
+to gather until the hub is ready for them. The queue is short: memory stays flat, and what waits in it is what a worker
+that dies has done in vain.
 """
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -33,8 +35,8 @@ class Prepared:
 class BatchStream(Protocol):
     """Where batches come from (capture.stream.ChangeStream, or a fake)."""
 
-    def next_batch(self, *, timeout: float) -> Batch | None:
-        """Return the next batch, or None when none is due within so many seconds."""
+    def next_batch(self, *, timeout: float, is_awaited: Callable[[], bool]) -> Batch | None:
+        """Return the next batch, or None when none is due within so many seconds; few changes only when awaited."""
 
 
 class Pipeline:
@@ -44,16 +46,19 @@ class Pipeline:
         self._stream = stream
         self._mapper = mapper
         self._ready: queue.Queue[Prepared | BaseException] = queue.Queue(maxsize=_DEPTH)
+        self._awaited = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._prepare, name="pipeline", daemon=True)
         self._thread.start()
 
     def take(self, *, timeout: float) -> Prepared | None:
         """Return the next batch, or None when none is ready within so many seconds; raises what the stream raised."""
+        self._awaited.set()
         try:
             ready = self._ready.get(timeout=timeout) if timeout > 0 else self._ready.get_nowait()
         except queue.Empty:
             return None
+        self._awaited.clear()
         if isinstance(ready, BaseException):
             raise ready
         return ready
@@ -74,11 +79,14 @@ class Pipeline:
     def _prepare(self) -> None:
         try:
             while not self._closing.is_set():
-                batch = self._stream.next_batch(timeout=_PATIENCE)
+                batch = self._stream.next_batch(timeout=_PATIENCE, is_awaited=self._is_awaited)
                 if batch is not None:
                     self._put_prepared(batch)
         except BaseException as error:  # noqa: BLE001 - raised again by take(), in the worker's own thread
             self._put(error)
+
+    def _is_awaited(self) -> bool:
+        return self._awaited.is_set() and self._ready.empty()
 
     def _put_prepared(self, batch: Batch) -> None:
         """Prepare a batch; of one that a table's new definition breaks, what came before that, and then the error.
