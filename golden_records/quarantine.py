@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.types.json import Jsonb
 
-from golden_records import journal, rows, staging
+from golden_records import journal, staging
 from rules import registry
 
 
@@ -23,6 +23,11 @@ def _closed(op: str) -> str:
 
 
 CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
+
+_ARE_OPEN = """
+select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s),
+       exists (select from golden.violation where closed_at is null and source_id = %(source)s)
+"""
 
 _CLOSE_RENEWED = """
 with renewed as (
@@ -169,6 +174,15 @@ order by r.source_id, r.source_key, r.item_group, r.seq desc, v.rule
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """
 
+_ARE_TO_HOLD = """
+select exists (select from stage_reject), exists (select from stage_record where op = 'u' and key is null),
+       exists (select from stage_violation where severity = 'E')
+"""
+_DOUBT_KEYLESS = """
+insert into stage_violation
+select source_id, change_no, source_key, item_group, null, 'E' from stage_record where op = 'u' and key is null
+"""
+
 _STAGED = """
 select s.source_id, s.source_key, s.item_group, s.op, s.change_no as seq, s.change_id, to_jsonb(s) as record,
        s.quarantine_id
@@ -204,15 +218,16 @@ where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and
 
 def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int, changes: int) -> None:
     """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
-    connection.execute(_CLOSE_RENEWED)
-    connection.execute(_CLOSE_VIOLATIONS)
-    bounds = {
-        "source": source_id,
-        "first": journal.change_id(block, 0),
-        "last": journal.change_id(block + changes + 1, 0),
-    }
-    is_open = "select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s)"
-    if rows.single(connection, is_open, bounds):
+    held, doubted = connection.execute(_ARE_OPEN, {"source": source_id}).fetchone() or (False, False)
+    if doubted:
+        connection.execute(_CLOSE_VIOLATIONS)
+    if held:
+        bounds = {
+            "source": source_id,
+            "first": journal.change_id(block, 0),
+            "last": journal.change_id(block + changes + 1, 0),
+        }
+        connection.execute(_CLOSE_RENEWED)
         connection.execute(_CLOSE_REJECTS, bounds)
         connection.execute(_CLOSE_TRUNCATED, bounds)
 
@@ -237,13 +252,12 @@ def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int
 
 def hold_records(connection: psycopg.Connection) -> None:
     """Quarantine rejected changes and the staged records that violate a rule of severity E."""
-    if rows.single(connection, "select exists (select from stage_reject)"):
+    rejected, is_keyless, violated = connection.execute(_ARE_TO_HOLD).fetchone() or (False, False, False)
+    if rejected:
         connection.execute(_ADD_REJECTS)
-    keyless = connection.execute(
-        "insert into stage_violation select source_id, change_no, source_key, item_group, null, 'E'"
-        " from stage_record where op = 'u' and key is null"
-    ).rowcount
-    if not keyless and not rows.single(connection, "select exists (select from stage_violation where severity = 'E')"):
+    if is_keyless:
+        connection.execute(_DOUBT_KEYLESS)
+    if not (is_keyless or violated):
         return
     _hold(connection, _STAGED)
     drop_violating(connection)

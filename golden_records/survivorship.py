@@ -164,9 +164,15 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     connection.execute(_EVENTS, {"groups": list(groups)})
 
 
-def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
+def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> int:
     """Have the state of points that are no golden records yet worked out too, for the rules on these groups."""
-    connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})
+    return connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)}).rowcount
+
+
+def list_groups(connection: psycopg.Connection) -> set[str]:
+    """Return the groups of items of which this part says anything."""
+    query = "select item_group from stage_event union select item_group from stage_version"
+    return {group for (group,) in connection.execute(query)}
 
 
 def propagate_appointments(connection: psycopg.Connection) -> None:

@@ -92,6 +92,8 @@ def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         source_records.complete(connection)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     violations += _master(connection, source_id=batch.source_id)
+    if violations:
+        quarantine.add_violations(connection)
     source_records.write(connection)
     quarantine.finish_retries(connection)
     points = touched.collect(connection)
@@ -146,22 +148,35 @@ def _resolve(connection: psycopg.Connection) -> None:
 
 
 def _master(connection: psycopg.Connection, *, source_id: int) -> int:
-    """Choose survivors and write versions for the noted events; appointments before what follows from them."""
-    survivorship.add_asides(connection, survivorship.AT_POINT)
-    survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+    """Choose survivors and write versions for the noted events; appointments before what follows from them.
+
+    Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
+    """
+    groups = survivorship.list_groups(connection)
+    at_point = groups & {*survivorship.AT_POINT}
+    violations = 0
+    if (at_point and survivorship.add_asides(connection, survivorship.AT_POINT)) or groups & {*survivorship.FIRST}:
+        survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+    if at_point:
+        violations = _check_at_points(connection)
+        survivorship.add_events(connection, survivorship.AT_POINT)
+    if "appointment" in groups:
+        survivorship.choose(connection, groups=("appointment",), by_appointment=False)
+        assembly.assemble(connection, source_id=source_id, entities=("appointment",))
+        survivorship.propagate_appointments(connection)
+    if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
+        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+    assembly.assemble(connection, source_id=source_id, entities=BULK_ENTITIES)
+    conflicts.settle(connection)
+    due.note(connection)
+    return violations
+
+
+def _check_at_points(connection: psycopg.Connection) -> int:
     violations = checks.check_at_points(connection)
     if violations:
         quarantine.hold_versions(connection)
         source_records.span(connection)
-    survivorship.add_events(connection, survivorship.AT_POINT)
-    survivorship.choose(connection, groups=("appointment",), by_appointment=False)
-    assembly.assemble(connection, source_id=source_id, entities=("appointment",))
-    survivorship.propagate_appointments(connection)
-    survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-    assembly.assemble(connection, source_id=source_id, entities=BULK_ENTITIES)
-    conflicts.settle(connection)
-    quarantine.add_violations(connection)
-    due.note(connection)
     return violations
 
 
@@ -203,6 +218,7 @@ def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: dateti
     source_records.stage_stored(connection, golden_ids)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     if _master(connection, source_id=journal.HUB):
+        quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     if touched.collect(connection):
         projection.project(connection)
@@ -234,6 +250,7 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         _master(connection, source_id=journal.HUB)
+        quarantine.add_violations(connection)
         source_records.write(connection)
         quarantine.finish_retries(connection)
         if touched.collect(connection):
