@@ -69,40 +69,40 @@ insert into stage_removed
 select golden_id from leaving where golden_id not in (select golden_id from kept)
 """
 
-# Where no source's change is behind a version, the hub's own is: a date that has come.
+# Where no source's change is behind a version, the hub's own is: a date that has come. The groups of a version are put
+# together once, for its row and for what the golden record is in the end.
 _VERSIONS = """
-insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
-                                   recorded_at, changed, lineage, candidates, policy_id)
-select d.golden_id,
-       coalesce(d.version, (select max(version) from golden.golden_version v where v.golden_id = d.golden_id), 0)
-           + row_number() over (partition by d.golden_id order by d.tx),
-       d.entity,
-       case when d.tx = d.last_tx and d.golden_id in (select golden_id from stage_removed) then 'd'
-            when d.version is null and row_number() over (partition by d.golden_id order by d.tx) = 1 then 'c'
-            else 'u' end,
-       %(source)s,
-       coalesce(d.change_id, (select max(j.change_id) from golden.journal j
-                              where j.source_id = %(hub)s and j.commit_lsn = t.commit_lsn)),
-       t.commit_lsn, t.committed_at, clock_timestamp(), d.changed, d.lineage, d.candidates,
-       (select max(policy_id) from golden.policy)
-from (
+with made as materialized (
     select golden_id, entity, tx, max(version) as version, max(change_id) as change_id,
-           golden.merge(changed) as changed, jsonb_strip_nulls(golden.merge(lineage)) as lineage,
-           jsonb_object_agg(item_group, candidates) filter (where candidates is not null) as candidates,
-           max(tx) over (partition by golden_id) as last_tx
+           golden.merge(changed) as changed, golden.merge(lineage) as lineage,
+           jsonb_object_agg(item_group, candidates) filter (where candidates is not null) as candidates
     from stage_delta where entity = any (%(entities)s) group by golden_id, entity, tx
-) d
-join stage_tx t using (tx)
-order by d.golden_id, d.tx
-"""
-
-_FINAL = """
+), written as (
+    insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
+                                       recorded_at, changed, lineage, candidates, policy_id)
+    select d.golden_id,
+           coalesce(d.version, (select max(version) from golden.golden_version v where v.golden_id = d.golden_id), 0)
+               + d.place,
+           d.entity,
+           case when d.tx = d.last_tx and d.golden_id in (select golden_id from stage_removed) then 'd'
+                when d.version is null and d.place = 1 then 'c'
+                else 'u' end,
+           %(source)s,
+           coalesce(d.change_id, (select max(j.change_id) from golden.journal j
+                                  where j.source_id = %(hub)s and j.commit_lsn = t.commit_lsn)),
+           t.commit_lsn, t.committed_at, clock_timestamp(), d.changed, jsonb_strip_nulls(d.lineage), d.candidates,
+           (select max(policy_id) from golden.policy)
+    from (select *, row_number() over (partition by golden_id order by tx) as place,
+                 max(tx) over (partition by golden_id) as last_tx from made) d
+    join stage_tx t using (tx)
+    order by d.golden_id, d.tx
+)
 insert into stage_final (golden_id, entity, is_new, versions, updated_at, changed, lineage)
 select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, d.changed, d.lineage
 from (
-    select golden_id, entity, bool_and(version is null) as is_new, count(distinct tx) as versions, max(tx) as tx,
+    select golden_id, entity, bool_and(version is null) as is_new, count(*) as versions, max(tx) as tx,
            golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
-    from stage_delta where entity = any (%(entities)s) group by golden_id, entity
+    from made group by golden_id, entity
 ) d
 join stage_tx t using (tx)
 where d.golden_id not in (select golden_id from stage_removed)
@@ -137,7 +137,6 @@ def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequen
     with staging.frames_only(connection):
         deltas = {entity: _find_changes(connection, entity) for entity in surviving}
         connection.execute(_VERSIONS, parameters)
-        connection.execute(_FINAL, parameters)
     with connection.pipeline():
         for entity, delta in deltas.items():
             if delta.rowcount:

@@ -14,11 +14,11 @@ _RANK_OF = "case entity when 'appointment' then 0 when 'metering_point' then 2 e
 
 
 def add(connection: psycopg.Connection, *, source_id: int) -> None:
-    """List the golden records of the staged records."""
+    """List the golden records of the staged records, and those that they refer to."""
     connection.execute(
         f"""
         insert into golden.loaded (pass, golden_id, source_id)
-        select distinct {_RANK_OF}, k.golden_id, %s from stage_record r join stage_key k using (entity, key)
+        select {_RANK_OF}, golden_id, %s from stage_key
         order by 1, 2
         on conflict do nothing
         """,
@@ -26,29 +26,32 @@ def add(connection: psycopg.Connection, *, source_id: int) -> None:
     )
 
 
-def take(connection: psycopg.Connection, *, place: tuple[int, int], limit: int) -> tuple[list[int], int | None]:
-    """Lock and take the next golden records of a pass off the list; return them and the last id looked at.
+_TAKE = """
+select l.golden_id from (select distinct golden_id from golden.loaded where pass = %s and golden_id > %s) l
+join golden.golden_record g using (golden_id)
+order by l.golden_id limit %s for no key update of g skip locked
+"""
 
-    Those that another worker is assembling are passed over. The last id is None when the pass has no more behind.
+_AWAIT = """
+select from golden.golden_record g
+where g.golden_id = (select min(golden_id) from golden.loaded where pass = %s) for no key update
+"""
+
+
+def take(connection: psycopg.Connection, *, place: tuple[int, int], limit: int) -> tuple[list[int], int | None]:
+    """Lock and take the next golden records of a pass off the list; return them and the last of them.
+
+    Those that another worker is assembling are passed over, so that each has its own. Where nothing else is left, it is
+    waited for; the last id is None then, and `find_pass` tells whether anything came back.
     """
-    window = connection.execute(
-        """
-        select distinct golden_id from golden.loaded where pass = %s and golden_id > %s order by golden_id limit %s
-        """,
-        [*place, limit],
-    ).fetchall()
-    if not window:
+    connection.execute("set local enable_bitmapscan = off")  # it goes through all that is left
+    taken = [row[0] for row in connection.execute(_TAKE, [*place, limit]).fetchall()]
+    connection.execute("set local enable_bitmapscan = on")
+    if not taken:  # wait until whoever assembles what is left has done so, rather than ask again and again
+        connection.execute(_AWAIT, [place[0]])
         return [], None
-    found = connection.execute(
-        "select golden_id from golden.golden_record where golden_id = any (%s) order by golden_id"
-        " for no key update skip locked",
-        [[row[0] for row in window]],
-    ).fetchall()
-    taken = [row[0] for row in found]
-    if not taken:  # wait until whoever assembles them has done so, rather than ask again and again
-        connection.execute("select from golden.golden_record where golden_id = %s for no key update", [window[0][0]])
     connection.execute("delete from golden.loaded where pass = %s and golden_id = any (%s)", [place[0], taken])
-    return taken, window[-1][0]
+    return taken, taken[-1]
 
 
 def find_pass(connection: psycopg.Connection) -> int | None:

@@ -18,11 +18,11 @@ left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
 
 # What a source is silent about is left out, so that what it says can be laid over what another says.
 _VALUES = """
-jsonb_strip_nulls(r.item_values)
-    || case when a.golden_id is null then '{}' else jsonb_build_object('address_id', a.golden_id) end
-    || case when p.golden_id is null or r.entity = 'metering_point' then '{}'
-            else jsonb_build_object('metering_point_id', p.golden_id) end
-    || case when c.golden_id is null then '{}' else jsonb_build_object('contract_id', c.golden_id) end
+case when a.golden_id is null and c.golden_id is null and (p.golden_id is null or r.entity = 'metering_point')
+     then jsonb_strip_nulls(r.item_values)
+     else jsonb_strip_nulls(r.item_values) || jsonb_strip_nulls(jsonb_build_object(
+         'address_id', a.golden_id, 'contract_id', c.golden_id,
+         'metering_point_id', case when r.entity <> 'metering_point' then p.golden_id end)) end
 """
 
 _FETCH = """
@@ -113,9 +113,11 @@ from completed c where c.at = v.ctid and v.is_partial
 
 def resolve(connection: psycopg.Connection) -> None:
     """Turn staged records into stage_version, with golden ids in place of keys."""
-    connection.execute(_FETCH)
-    connection.execute(_EXISTING)
-    if connection.execute(_STRAYS).rowcount:
+    with connection.pipeline():
+        connection.execute(_FETCH)
+        connection.execute(_EXISTING)
+        strays = connection.execute(_STRAYS)
+    if strays.rowcount:
         connection.execute(_EXISTING_STRAYS)
     with staging.frames_only(connection):
         connection.execute(_RESOLVE)
@@ -128,8 +130,8 @@ def complete(connection: psycopg.Connection) -> None:
 
 def span(connection: psycopg.Connection) -> None:
     """Bound each stage_version by the next one of the same source record, and note the golden record it leaves."""
-    connection.execute("update stage_version set until_tx = null where until_tx is not null")
     with staging.frames_only(connection):
+        connection.execute("update stage_version set until_tx = null where until_tx is not null")
         connection.execute(_SPAN)
 
 
@@ -168,20 +170,26 @@ def write(connection: psycopg.Connection) -> None:
         raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
 
 
+_INSERT_LOADED = f"""
+insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from,
+                                  effective_to, item_values, change_id)
+select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES}, r.change_id
+from stage_record r join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
+order by k.golden_id, r.item_group
+"""
+
+
 def write_loaded(connection: psycopg.Connection) -> None:
-    """Write the staged records of a first load, of which nothing stands in golden.source_record yet."""
-    with staging.frames_only(connection):
-        connection.execute(
-            f"""
-            insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from,
-                                              effective_to, item_values, change_id)
-            select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES},
-                   r.change_id
-            from stage_record r join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
-            order by k.golden_id, r.item_group
-            on conflict do nothing
-            """
-        )
+    """Write the staged records of a first load, of which nothing stands in golden.source_record yet.
+
+    Of two rows that a source has under one key, the first stands; they are looked for only where there are such.
+    """
+    try:
+        with connection.transaction(), staging.frames_only(connection):  # a savepoint
+            connection.execute(_INSERT_LOADED)
+    except psycopg.errors.UniqueViolation:
+        with staging.frames_only(connection):
+            connection.execute(f"{_INSERT_LOADED} on conflict do nothing")
 
 
 def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: Mapping[str, Any]) -> None:
