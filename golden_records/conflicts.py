@@ -3,9 +3,11 @@
 Values are compared without regard to case and spaces. A conflict closes when the copy agrees again or is gone.
 """
 
+from functools import cache
+
 import psycopg
 
-from golden_records import journal, rows, staging
+from golden_records import journal, staging
 
 _COMPARE = """
 insert into stage_conflict
@@ -47,19 +49,16 @@ set change_id = excluded.change_id, value = excluded.value, owner_source_id = ex
 
 def settle(connection: psycopg.Connection) -> None:
     """Open, renew and close the conflicts of what the staged events touched."""
-    compared = 0
-    if rows.single(connection, "select exists (select from stage_survivor where copies is not null)"):
-        compared = _compare(connection)
-    connection.execute(_CLOSE)
-    if compared:
+    with staging.pipelined(connection):
+        with staging.frames_only(connection):
+            connection.execute(_compare())
+        connection.execute(_CLOSE)
         connection.execute(_OPEN)
 
 
-def _compare(connection: psycopg.Connection) -> int:
-    query = _COMPARE.format(
+@cache
+def _compare() -> str:
+    return _COMPARE.format(
         copy=journal.SOURCE_OF.format(change_id="s.copy_id"),
         survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
     )
-    with staging.frames_only(connection):
-        compared = connection.execute(query)
-    return compared.rowcount

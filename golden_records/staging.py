@@ -172,12 +172,22 @@ def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:
 
 
 @contextmanager
-def frames_only(connection: psycopg.Connection) -> Iterator[None]:
-    """Plan statements that read staged rows alone without nested loops: their number is not known beforehand.
+def pipelined(connection: psycopg.Connection) -> Iterator[None]:
+    """Send statements without waiting for each; in a block of its own only where none is open around it.
 
-    They go to the server in one pipeline: how many rows each wrote is known when the block has ended.
+    A result that is fetched is waited for; how many rows a statement wrote is known when the outermost block has ended.
     """
+    if connection.pgconn.pipeline_status:
+        yield
+        return
     with connection.pipeline():
+        yield
+
+
+@contextmanager
+def frames_only(connection: psycopg.Connection) -> Iterator[None]:
+    """Plan statements that read staged rows alone without nested loops: their number is not known beforehand."""
+    with pipelined(connection):
         connection.execute("set local enable_nestloop = off")
         yield
         connection.execute("set local enable_nestloop = on")

@@ -177,16 +177,18 @@ def list_groups(connection: psycopg.Connection) -> set[str]:
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
-    with staging.frames_only(connection):
-        connection.execute(_APPOINTED)
-    connection.execute(_PROPAGATE)
+    with staging.pipelined(connection):
+        with staging.frames_only(connection):
+            connection.execute(_APPOINTED)
+        connection.execute(_PROPAGATE)
 
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
-    connection.execute(_FETCH, {"groups": list(groups)})
     last = _IS_APPOINTED if by_appointment else "0"
     parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}
-    with staging.frames_only(connection):
-        connection.execute(_SURVIVORS.format(last=last), parameters)
-        connection.execute(_SPOKEN, parameters)
+    with staging.pipelined(connection):
+        connection.execute(_FETCH, {"groups": list(groups)})
+        with staging.frames_only(connection):
+            connection.execute(_SURVIVORS.format(last=last), parameters)
+            connection.execute(_SPOKEN, parameters)

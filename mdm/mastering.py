@@ -67,7 +67,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     """Claim the keys that a batch may bring for the first time, in a transaction of its own before the batch's.
 
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
-    harmless: the key waits for its record.
+    harmless: the key waits for its record; one that is lost in a crash is made again, so its commit waits for no disk.
     """
     created = batch.changes.filter(pl.col("op") == "c")["change_no"]
     may_be_new = pl.col("change_no").is_in(created.implode()) | pl.col("entity").is_in(_REKEYED)
@@ -75,6 +75,9 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     records = records.unique(_KEYS, maintain_order=True)
     if records.is_empty():
         return
+    connection.execute("set local synchronous_commit = off")
+    if records.height <= _FEW:
+        connection.execute("set local plan_cache_mode = force_generic_plan")
     staging.begin(connection)
     staging.fill_keys(connection, records, source_id=batch.source_id)
     if checks.check_records(connection):
@@ -159,16 +162,22 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
     if at_point:
         violations = _check_at_points(connection)
-        survivorship.add_events(connection, survivorship.AT_POINT)
+    with staging.pipelined(connection):
+        if at_point:
+            survivorship.add_events(connection, survivorship.AT_POINT)
+        if "appointment" in groups:
+            survivorship.choose(connection, groups=("appointment",), by_appointment=False)
     if "appointment" in groups:
-        survivorship.choose(connection, groups=("appointment",), by_appointment=False)
         assembly.assemble(connection, source_id=source_id, entities=("appointment",))
-        survivorship.propagate_appointments(connection)
-    if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
-        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+    with staging.pipelined(connection):
+        if "appointment" in groups:
+            survivorship.propagate_appointments(connection)
+        if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
+            survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
     assembly.assemble(connection, source_id=source_id, entities=BULK_ENTITIES)
-    conflicts.settle(connection)
-    due.note(connection)
+    with staging.pipelined(connection):
+        conflicts.settle(connection)
+        due.note(connection)
     return violations
 
 

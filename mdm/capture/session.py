@@ -42,7 +42,6 @@ _ATTEMPTS = 5
 _PATIENCE = 0.1
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
-_CLAIMED_FROM = 500  # changes; nobody waits long for fewer
 
 
 class Interrupted(Exception):
@@ -143,7 +142,7 @@ class Session:
             # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
             self._commit(self._of_all_parts(prepared, shares, pipeline, loading))
             return
-        if prepared.mapped is not None and prepared.mapped.changes.height >= _CLAIMED_FROM:
+        if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
         for share in shares:
             self._retried(partial(self._commit, [share]))

@@ -89,9 +89,11 @@ def compute(connection: psycopg.Connection) -> bool:
     prepare(connection)
     if connection.execute("select exists (select from projection_point)").fetchone() == (False,):
         return False
-    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-    connection.execute(_FOLLOW)
-    if _register(connection):
+    with connection.pipeline():
+        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute(_FOLLOW)
+        has_news = _register(connection)
+    if has_news:
         connection.execute(_ALL)
     if not _fill(connection):
         _register(connection, appointed=_APPOINTED)
