@@ -97,24 +97,23 @@ with pending as (
         using (place)
     where r.item_group = any (%(groups)s)
 ), in_force as (
-    select distinct on (e.golden_id, e.item_group, e.tx, s.source_id)
-           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.item_values, s.change_id
+    select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id)
+           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.item_values, s.change_id, k.place, k.participant
     from pending e
     join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
         and s.from_tx <= e.tx and (s.until_tx is null or s.until_tx > e.tx)
         and (e.item_group = any (%(undated)s)
              or coalesce(s.effective_from, '-infinity') <= e.committed_at
                 and coalesce(s.effective_to, 'infinity') > e.committed_at)
-    order by e.golden_id, e.item_group, e.tx, s.source_id, s.effective_from desc nulls last, s.change_id desc
+    join golden.source_rank k on k.source_id = s.source_id and k.item_group = s.item_group
+    order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.effective_from desc nulls last,
+             s.change_id desc
 ), ranked as (
-    select f.golden_id, f.item_group, f.tx, f.item_values, f.change_id, f.source_id, k.place, {last} as last
-    from in_force f join golden.source_rank k on k.source_id = f.source_id and k.item_group = f.item_group
-    offset 0
+    select f.*{last} from in_force f offset 0
 ), copies as (
     select golden_id, item_group, tx, count(*) as copies,
-           array_agg(item_values order by last, place desc, source_id desc) as values,
-           array_agg(change_id order by last, place desc, source_id desc) as change_ids,
-           golden.merge(item_values order by last, place desc, source_id desc) as merged
+           array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
+           golden.merge(item_values order by {order}) as merged
     from ranked group by golden_id, item_group, tx
 )
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
@@ -138,15 +137,16 @@ select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r
 from (select * from missing order by golden_id, item_group) m join golden.source_record r using (golden_id, item_group)
 """
 
-_IS_APPOINTED = """
-case when k.participant is not null and exists (
+_IS_APPOINTED = """,
+case when f.participant is not null and exists (
     select from golden.appointment a
     where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
                                 else (f.item_values ->> 'metering_point_id')::bigint end
-      and a.service_mpid = k.participant and a.status <> 'proposed'
+      and a.service_mpid = f.participant and a.status <> 'proposed'
       and a.appointed_from <= f.day and (a.appointed_to is null or a.appointed_to >= f.day)
-) then 1 else 0 end
+) then 1 else 0 end as last
 """
+_BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted, so that they are sorted once
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 _SPOKEN = """
@@ -185,10 +185,12 @@ def propagate_appointments(connection: psycopg.Connection) -> None:
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
-    last = _IS_APPOINTED if by_appointment else "0"
+    ranking = (
+        {"last": _IS_APPOINTED, "order": f"last, {_BY_RANK}"} if by_appointment else {"last": "", "order": _BY_RANK}
+    )
     parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}
     with staging.pipelined(connection):
         connection.execute(_FETCH, {"groups": list(groups)})
         with staging.frames_only(connection):
-            connection.execute(_SURVIVORS.format(last=last), parameters)
+            connection.execute(_SURVIVORS.format(**ranking), parameters)
             connection.execute(_SPOKEN, parameters)

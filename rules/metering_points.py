@@ -3,7 +3,8 @@
 from rules.model import Rule, Scope, Severity
 
 _PRIMES = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
-_WEIGHTED_SUM = " + ".join(f"{prime} * (n / {10 ** (12 - place)} % 10)" for place, prime in enumerate(_PRIMES))
+_ZERO = ord("0")
+_WEIGHTED_SUM = " + ".join(f"{prime} * (get_byte(b, {place}) - {_ZERO})" for place, prime in enumerate(_PRIMES))
 
 RULES = (
     Rule(
@@ -13,8 +14,8 @@ RULES = (
         scope=Scope.POINT_KEY,
         violated=(
             "case when mpan ~ '^[0-9]{13}$' "
-            f"then (select ({_WEIGHTED_SUM}) % 11 % 10 <> n % 10"
-            " from (select cast(mpan as bigint) as n offset 0) digits)"
+            f"then (select ({_WEIGHTED_SUM}) % 11 % 10 <> get_byte(b, 12) - {_ZERO}"
+            " from (select cast(mpan as bytea) as b offset 0) digits)"
             " else true end"
         ),
         items=("mpan",),
