@@ -23,6 +23,11 @@ left join golden.crosswalk c on c.entity = k.entity and c.key = k.key and c.unli
 left join golden.crosswalk w on w.entity = k.entity and w.key = k.alt_key and w.unlinked_at is null
 """
 
+_COUNT_NEW = """
+select count(*) filter (where golden_id is null),
+       count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key
+"""
+
 _IS_STRONG = """(case {0}.entity when 'meter' then right({0}.key, 2) <> '|*'
                  when 'address' then left({0}.key, 5) = 'UPRN:' else true end)"""
 
@@ -49,13 +54,14 @@ select entity, key, min(known_id) as known_id from (
 ) weak group by entity, key
 """
 
+# The keys of a golden record are found by its id: without the offset, all live keys may be gone through for each.
 _MISSING_STRONG = f"""
 select k.entity, k.key, adopted.known_id from stage_key k
 left join (
     select distinct on (a.entity, a.alt_golden_id) a.entity, a.key, a.alt_golden_id as known_id from stage_key a
     where a.golden_id is null and a.alt_golden_id is not null and not exists (
-        select from golden.crosswalk s
-        where s.golden_id = a.alt_golden_id and s.unlinked_at is null and {_IS_STRONG.format("s")})
+        select from (select * from golden.crosswalk c where c.golden_id = a.alt_golden_id offset 0) s
+        where s.unlinked_at is null and {_IS_STRONG.format("s")})
     order by a.entity, a.alt_golden_id, a.key
 ) adopted using (entity, key)
 where k.golden_id is null
@@ -78,12 +84,13 @@ order by c.entity, c.key for no key update of c
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
-    connection.execute("delete from stage_key")
-    connection.execute(_COLLECT)
-    counted = connection.execute(
-        "select count(*) filter (where golden_id is null),"
-        " count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key"
-    ).fetchone()
+    with connection.pipeline():
+        connection.execute("delete from stage_key")
+        connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
+        connection.execute(_COLLECT)
+        connection.execute("set local enable_sort = on")
+        counting = connection.execute(_COUNT_NEW)
+    counted = counting.fetchone()
     new, new_weak = counted or (0, 0)
     if new or new_weak:
         connection.execute(_CLAIM.format(missing=_MISSING_WEAK))
