@@ -145,6 +145,16 @@ def lock(connection: psycopg.Connection) -> None:
         connection.execute(_LOCK_METERS)
 
 
+def lock_more(connection: psycopg.Connection) -> None:
+    """Lock what was staged since, out of order, so without waiting; raises SerializationFailure where it cannot."""
+    try:
+        with connection.pipeline():
+            connection.execute(f"{_LOCK_STAGED} nowait")
+            connection.execute(f"{_LOCK_METERS} nowait")
+    except psycopg.errors.LockNotAvailable as error:
+        raise psycopg.errors.SerializationFailure("what may heal now is being mastered: it is tried again") from error
+
+
 _LOCK = """
 with own as ({own}), point as (
     select (r.item_values ->> 'metering_point_id')::bigint as golden_id

@@ -137,15 +137,14 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
 def _resolve(connection: psycopg.Connection) -> None:
     """Find who is who, lock it, and what each source says of it from when until when.
 
-    What a change may heal is looked for again under the lock: others may have held something back meanwhile. Only then
-    are there locks to take a second time, and out of order.
+    What a change may heal is looked for again under the lock: others may have held something back meanwhile.
     """
     quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
     identity.resolve(connection)
     identity.lock(connection)
     if quarantine.stage_healed(connection, survivorship.RULE_GROUPS):
         identity.resolve(connection)
-        identity.lock(connection)
+        identity.lock_more(connection)
     source_records.resolve(connection)
     source_records.span(connection)
 
