@@ -34,7 +34,7 @@ order by l.golden_id limit %s for no key update of g skip locked
 
 _AWAIT = """
 select from golden.golden_record g
-where g.golden_id = (select min(golden_id) from golden.loaded where pass = %s) for no key update
+where g.golden_id = (select max(golden_id) from golden.loaded where pass = %s) for no key update
 """
 
 
