@@ -88,6 +88,11 @@ def explain(error: psycopg.Error) -> str:
             return "The role of the database address may not do this. Grant it the right, or use another role."
         case psycopg.errors.ReadOnlySqlTransaction():
             return "The database is read-only: a stand-by, perhaps. Use the address of the primary server."
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn() | psycopg.errors.InvalidSchemaName():
+            return (
+                f"The hub's tables are not there, or are of another version (SQLSTATE {error.sqlstate}). Run 'mdm init'"
+                " to bring them to this one, then try again; if that does not help, --debug says where it failed."
+            )
         case psycopg.OperationalError():
             return "The connection to PostgreSQL was lost. Check that the server runs, then try again."
         case _:

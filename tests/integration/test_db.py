@@ -65,6 +65,12 @@ def test_an_error_of_postgresql_is_explained_without_its_values(market_dsn: str)
     assert "22P02" in db.explain(caught.value)
 
 
+def test_a_database_without_the_hubs_tables_is_told_with_the_remedy(market_dsn: str) -> None:
+    with db.connect(market_dsn) as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute("select from golden.source_system")
+    assert "mdm init" in db.explain(caught.value)
+
+
 def test_a_refused_password_is_told_at_once(market_server: EmbeddedServer) -> None:
     with pytest.raises(DatabaseUnreachable, match="password authentication failed"):
         db.connect(f"postgresql://postgres:wrong@127.0.0.1:{market_server.port}/postgres", wait=3600)
