@@ -13,7 +13,7 @@ help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 	@echo 'Options go through ARGS, for example: make demo ARGS="--once --metering-points 20000"'
 
-demo: $(INSTALLED) ## Run the simulated market, the hub, its API and pages (ARGS="--help" lists the options)
+demo: $(INSTALLED) ## Run the simulated market, the hub and its API (ARGS="--help" lists the options)
 	@$(BIN)/mdm demo $(ARGS)
 
 test: $(INSTALLED) ## Run the tests (ARGS goes to pytest)

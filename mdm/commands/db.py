@@ -29,7 +29,7 @@ def stop() -> None:
     from mdm import hub, settings
 
     stopped = hub.stop_embedded(settings.load())
-    typer.echo(f"{stopped} embedded servers stopped." if stopped else "No embedded server was running.")
+    typer.echo(f"Embedded servers stopped: {stopped}." if stopped else "No embedded server was running.")
 
 
 @app.command()
