@@ -104,6 +104,7 @@ LONGEST = 3_500  # bytes of a staged record: it stands plain in a page, twice wh
 LONGEST_KEY = 1_000  # bytes: an index holds no key of more than 2,700
 _TOO_LONG = f"values of more than {LONGEST} bytes in one record, or a key of more than {LONGEST_KEY}"
 _REJECT_COLUMNS = ("change_id", "reason")
+_FEW = 200  # rows, up to which writing them one by one is faster
 
 
 def begin(connection: psycopg.Connection) -> None:
@@ -158,8 +159,13 @@ def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> 
     """COPY a frame into the table's columns of the same names; null stays null and empty text stays empty."""
     if frame.is_empty():
         return
-    statement = f"copy {table} ({', '.join(frame.columns)}) from stdin (format csv)"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    statement = f"copy {table} ({', '.join(frame.columns)}) from stdin"
+    if frame.height <= _FEW:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in frame.iter_rows():
+                copy.write_row(row)
+        return
+    with connection.cursor() as cursor, cursor.copy(f"{statement} (format csv)") as copy:
         for block in _csv_blocks(frame):
             copy.write(block)
 

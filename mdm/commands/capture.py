@@ -90,6 +90,9 @@ def capture(
 
 def capture_into_hub(names: list[str]) -> None:
     """Run the worker of one source in this process, or one process for each of several."""
+    # Workers share the machine, and most batches are small: handing them to a pool of threads takes longer than doing
+    # them. Polars reads this when it is imported, below.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from mdm import hub, settings
     from mdm.capture import registration, supervisor, worker
 
