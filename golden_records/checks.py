@@ -14,10 +14,13 @@ from (
     select k.source_id, k.mpan, v.rule, v.severity
     from (
         select k.source_id, k.mpan, s.distributors as served_distributors,
-               substr(k.mpan, 1, 2) in (select distributor from golden.distributor_area) as known_distributor
+               exists (select from golden.distributor_area d where d.distributor = substr(k.mpan, 1, 2)
+                       and d.valid_from <= k.day and coalesce(d.valid_to, 'infinity') >= k.day) as known_distributor
         from (
-            select distinct source_id, case entity when 'metering_point' then key else point_key end as mpan
-            from stage_record where op = 'u' and (entity = 'metering_point' or point_key is not null)
+            select source_id, case entity when 'metering_point' then key else point_key end as mpan,
+                   (coalesce(max(committed_at), now()) at time zone 'Europe/London')::date as day
+            from stage_record left join stage_tx using (tx)
+            where op = 'u' and (entity = 'metering_point' or point_key is not null) group by 1, 2
         ) k left join golden.source_system s on s.source_id = k.source_id and s.kind = 'SMRS'
         offset 0
     ) k

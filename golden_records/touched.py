@@ -17,6 +17,8 @@ select golden_id from (
     cross join lateral (select metering_point_id from golden.appointment g where g.golden_id = d.golden_id offset 0) a
     union
     select point_id from stage_left
+    union  -- where an appointment has run out, nothing of it changed
+    select point_id from stage_appointed
 ) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id offset 0)
     or golden_id in (select golden_id from stage_removed)
 union all

@@ -49,11 +49,6 @@ class Loading:
     def __post_init__(self) -> None:
         self._progress = LoadLog(self.captured.name, self.captured.source_id)
 
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether a load is at hand."""
-        return self._load is not None
-
     def begin_next(self) -> bool:
         """Begin the load that waits longest, or go on with a killed one; False when all tables are loaded."""
         if self._load is None:

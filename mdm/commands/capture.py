@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_FOR_PRINTING = ("dsn", "tables", "slot", "publication", "snapshot", "limit", "until_current", "name")
+
 
 class NotAsked(MdmError):
     """The command was not told what to do."""
@@ -26,6 +28,7 @@ class NotAsked(MdmError):
 
 @app.command()
 def capture(
+    context: typer.Context,
     sources: Annotated[
         list[str] | None, typer.Argument(help="The sources to capture into the hub; all that are declared by default.")
     ] = None,
@@ -66,6 +69,8 @@ def capture(
     Example: mdm capture --print --dsn postgresql://me@db.example/shop --tables public.orders --snapshot
     """
     if not as_lines:
+        if any(_is_given(context, option) for option in _FOR_PRINTING):
+            raise NotAsked("These options are for printing: add --print, or leave them out to capture into the hub.")
         capture_into_hub(sources or [])
         return
     if sources:
@@ -86,6 +91,11 @@ def capture(
             until_current=until_current,
         )
     )
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def capture_into_hub(names: list[str]) -> None:

@@ -12,6 +12,10 @@ from mdm.distribution.contracts import Contract, Item, Kind, Message, Role
 HUB_SENDER = "MDMH"
 """Sender of messages on a metering point of no known registration service."""
 
+STANDS = """g.status in ('accepted', 'active')
+    and (g.appointed_to is null or g.appointed_to >= (now() at time zone 'Europe/London')::date)"""
+"""Whether an appointment `g` is in force or agreed: its last day is one of them, and the hub looks again after it."""
+
 # What stands before an entity's column in each part of the query.
 _AT_POINT = {"metering_point": "p.", "address": "a.", "meter": "m."}
 _AT_APPOINTMENT = {"metering_point": "p_", "meter": "m_", "appointment": "ap.", "contract": "c."}
@@ -44,7 +48,7 @@ appointed as materialized (
            {own_element} as own_element, {all_element} as all_element
     from point
     cross join lateral (select * from golden.appointment g
-                        where g.metering_point_id = point.point_id and g.status in ('accepted', 'active')
+                        where g.metering_point_id = point.point_id and {stands}
                           and g.role is not null and g.service_mpid is not null offset 0) ap
     left join lateral (select * from golden.contract g where g.golden_id = ap.contract_id offset 0) c on true
 )"""
@@ -114,6 +118,7 @@ def _appointed(messages: Mapping[Role, Contract], points: Mapping[Role, Contract
     own = {role: _concat(contract.items, _AT_APPOINTMENT) for role, contract in messages.items()}
     element = {role: _concat(_list(contract, "appointments"), _AT_APPOINTMENT) for role, contract in points.items()}
     return _APPOINTED.format(
+        stands=STANDS,
         all_message=own.pop(covering),
         all_element=element.pop(covering),
         own_message=_by_role("ap.role", own),

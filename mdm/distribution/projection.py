@@ -48,11 +48,11 @@ with registered as (
 select count(*) filter (where name = any (%(covering)s)) > 0 from registered
 """
 
-_APPOINTED = """
+_APPOINTED = f"""
 union select g.role, g.service_mpid from (select distinct golden_id from projection_point) t
 join golden.appointment g on g.metering_point_id = t.golden_id
-where g.status in ('accepted', 'active') and g.service_mpid is not null
-"""
+where {composition.STANDS} and g.service_mpid is not null
+"""  # noqa: S608 - made of constants
 
 _ALL = "insert into projection_point select golden_id from golden.metering_point"
 

@@ -22,7 +22,8 @@ select a.golden_id, a.role, a.service_mpid, p.golden_id as point_id, p.mpan,
        jsonb_strip_nulls(jsonb_build_object('mpan_core', p.mpan, 'contract_reference', a.contract_reference,
            'supplier_mpid', a.supplier_mpid, 'appointed_from', a.appointed_from, 'status', a.status)) as said
 from golden.appointment a join golden.metering_point p on p.golden_id = a.metering_point_id
-where a.status in ('accepted', 'active') and a.service_mpid is not null and p.mpan is not null
+where a.status in ('accepted', 'active') and coalesce(a.appointed_to, 'infinity') >= current_date
+  and a.service_mpid is not null and p.mpan is not null
 """
 _POINTS = """
 select p.golden_id, jsonb_strip_nulls(jsonb_build_object(

@@ -92,6 +92,11 @@ def test_an_unexpected_error_tells_no_values(failing: dict[str, Exception], caps
     assert "1012345678901" not in said
 
 
+def test_an_option_for_printing_does_not_begin_to_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["capture", "--dsn", "postgresql://localhost/shop"]) != 0
+    assert "add --print" in capsys.readouterr().err
+
+
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MDM_API_PORT", "ninety")
     assert cli.run(["db", "show"]) == 2

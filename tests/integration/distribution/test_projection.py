@@ -2,7 +2,9 @@
 
 import json
 import random
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -125,6 +127,15 @@ def test_appointment_that_is_not_in_force_is_in_no_view(market: Market, status: 
     market.publish(1)
     assert market.content("mss-appointment", "BOLT") == {}
     assert market.content("mss-metering-point", "BOLT") == {}
+
+
+def test_appointment_is_in_its_views_until_its_last_day(market: Market) -> None:
+    today = datetime.now(ZoneInfo("Europe/London")).date()
+    market.appoint(market.add_point(1), appointed_to=today)
+    market.appoint(market.add_point(2), appointed_to=today - timedelta(days=1))
+    market.publish(1, 2)
+    assert set(market.content("mss-metering-point", "BOLT")) == {1}
+    assert len(market.content("mss-appointment", "BOLT")) == len(market.content("mds-appointment", "SETL")) == 1
 
 
 def test_point_that_leaves_the_scope_becomes_a_delete(market: Market) -> None:

@@ -261,6 +261,19 @@ def test_an_appointment_that_runs_out_gives_the_meter_back_on_its_day(hub: Hub) 
     assert (while_appointed, hub.value("select location from golden.meter")) == ("B", "K")
 
 
+def test_an_appointment_that_runs_out_has_its_point_looked_at_by_the_views(hub: Hub) -> None:
+    ending = appointment(KEY, appointed_to="2026-01-17")
+    ending.records[0].update({"effective_to": NOW + timedelta(days=3)})
+    hub.change("smrs10", *_smart_point(KEY), ending)
+
+    with hub.connection.transaction():
+        mastering.come_due(hub.connection, now=NOW + timedelta(days=3))
+        touched = hub.rows("select golden_id from touched_point")
+        mastering.finish(hub.connection)
+
+    assert touched == hub.rows("select golden_id from golden.metering_point")
+
+
 def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> None:
     hub.change("mds", point(KEY, "segment", market_segment="A"))
     hub.change("smrs10", point(KEY, "segment", market_segment="S"))

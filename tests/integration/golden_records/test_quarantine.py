@@ -55,6 +55,17 @@ def test_an_unknown_distributor_is_refused(hub: Hub) -> None:
     assert [rule for rule, _ in _open(hub)] == [2]
 
 
+def test_a_distributor_is_known_while_its_area_is_valid(hub: Hub) -> None:
+    hub.connection.execute("insert into golden.distributor_area values ('98', '_A', '2020-01-01', '2025-12-31')")
+    hub.connection.execute("insert into golden.distributor_area values ('99', '_A', '2020-01-01', '2026-01-15')")
+
+    hub.change("mds", point(mpan(5, distributor="98"), "segment", market_segment="S"))
+    hub.change("mds", point(mpan(5, distributor="99"), "segment", market_segment="S"))
+
+    assert [rule for rule, _ in _open(hub)] == [2]
+    assert hub.value("select left(key, 2) from golden.crosswalk") == "99"
+
+
 def test_the_last_good_value_stays_when_a_later_one_is_held(hub: Hub) -> None:
     hub.change("smrs10", point(KEY, "segment", market_segment="S"), appointment(KEY))
     hub.change("smrs10", appointment(KEY, contract_reference=" "))
