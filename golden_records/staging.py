@@ -53,7 +53,7 @@ create temp table if not exists stage_conflict (
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
-create temp table if not exists touched_point (golden_id bigint) on commit delete rows;
+create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
 """
 
 TABLES = (

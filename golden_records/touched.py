@@ -1,4 +1,4 @@
-"""Touched points: the metering points whose views may change because of what was mastered.
+"""Touched points: the metering points whose views may change because of what was mastered, and since which commit.
 
 Addresses and contracts stand for the points that refer to them, which the projection finds under its lock.
 """
@@ -6,23 +6,31 @@ Addresses and contracts stand for the points that refer to them, which the proje
 import psycopg
 
 _TOUCHED = """
-insert into touched_point (golden_id)
-select golden_id from (
-    select golden_id from stage_delta where entity = 'metering_point'
-    union
-    select m.metering_point_id from (select distinct golden_id from stage_delta where entity = 'meter') d
+with changed as materialized (
+    select d.entity, d.golden_id, min(t.committed_at) as committed_at
+    from stage_delta d join stage_tx t using (tx) group by 1, 2
+)
+insert into touched_point (golden_id, committed_at)
+select golden_id, min(committed_at) from (
+    select golden_id, committed_at from changed where entity = 'metering_point'
+    union all
+    select m.metering_point_id, d.committed_at from changed d
     cross join lateral (select metering_point_id from golden.meter g where g.golden_id = d.golden_id offset 0) m
-    union
-    select a.metering_point_id from (select distinct golden_id from stage_delta where entity = 'appointment') d
+    where d.entity = 'meter'
+    union all
+    select a.metering_point_id, d.committed_at from changed d
     cross join lateral (select metering_point_id from golden.appointment g where g.golden_id = d.golden_id offset 0) a
-    union
-    select point_id from stage_left
-    union  -- where an appointment has run out, nothing of it changed
-    select point_id from stage_appointed
-) touched where exists (select from golden.metering_point g where g.golden_id = touched.golden_id offset 0)
+    where d.entity = 'appointment'
+    union all
+    select l.point_id, t.committed_at from stage_left l join stage_tx t using (tx)
+    union all  -- where an appointment has run out, nothing of it changed
+    select a.point_id, t.committed_at from stage_appointed a join stage_tx t using (tx)
+) touched
+where exists (select from golden.metering_point g where g.golden_id = touched.golden_id offset 0)
     or golden_id in (select golden_id from stage_removed)
+group by golden_id
 union all
-select distinct golden_id from stage_delta where entity in ('address', 'contract')
+select golden_id, committed_at from changed where entity in ('address', 'contract')
 """
 
 

@@ -26,9 +26,9 @@ _AT_ROW = {"metering_point": "p_"}
 # the planner believes of tables that have grown since they were last analysed.
 _POINT = """
 point as materialized (
-    select p.golden_id as point_id, coalesce(sender.participant, '{hub}') as sender, {columns},
+    select p.golden_id as point_id, t.committed_at, coalesce(sender.participant, '{hub}') as sender, {columns},
            {shared} as shared, {address} as address, m.*
-    from (select distinct golden_id from projection_point) t
+    from (select golden_id, min(committed_at) as committed_at from projection_point group by golden_id) t
     cross join lateral (select * from golden.metering_point g
                         where g.golden_id = t.golden_id and g.mpan is not null offset 0) p
     left join lateral (select * from golden.address g where g.golden_id = p.address_id offset 0) a on true
@@ -44,6 +44,7 @@ point as materialized (
 _APPOINTED = """
 appointed as materialized (
     select ap.golden_id, ap.appointed_from, ap.role, ap.service_mpid as recipient, point.point_id, point.sender,
+           point.committed_at,
            {own_message} as own_message, {all_message} as all_message,
            {own_element} as own_element, {all_element} as all_element
     from point
@@ -55,21 +56,21 @@ appointed as materialized (
 
 # A recipient without a view gives rows without view_id, so that it is noticed.
 _ROWS = """
-select v.view_id, golden_id, point_id, sender, {own_message} as body
+select v.view_id, golden_id, point_id, sender, {own_message} as body, committed_at
 from appointed a left join hub.view v on v.message = 'appointment' and v.role = a.role and v.recipient = a.recipient
 where own_message is not null
 union all
-select v.view_id, golden_id, point_id, sender, {all_message}
+select v.view_id, golden_id, point_id, sender, {all_message}, committed_at
 from appointed join hub.view v on v.message = 'appointment' and v.role = {covering}
 union all
-select v.view_id, point_id, point_id, sender, {own_point}
+select v.view_id, point_id, point_id, sender, {own_point}, committed_at
 from (select point_id, role, recipient,
              string_agg({own_element}, ',' order by appointed_from, golden_id) as appointments
       from appointed group by point_id, role, recipient) a
 join hub.view v on v.message = 'metering-point' and v.role = a.role and v.recipient = a.recipient
 join point using (point_id)
 union all
-select v.view_id, point_id, point_id, sender, {all_point}
+select v.view_id, point_id, point_id, sender, {all_point}, committed_at
 from point
 left join (select point_id, string_agg({all_element}, ',' order by appointed_from, golden_id) as appointments
            from appointed group by point_id) a using (point_id)
@@ -77,9 +78,9 @@ join hub.view v on v.message = 'metering-point' and v.role = {covering}"""
 
 
 def rows(contracts: Sequence[Contract]) -> str:
-    """Return the query that gives view_id, golden_id, point_id, sender, body of every row of the touched points.
+    """Return the query of every row of the touched points: view_id, golden_id, point_id, sender, body, committed_at.
 
-    It reads the temporary table projection_point (golden_id) and gives nothing for a point that is in no view. Each
+    It reads the temporary table projection_point and gives nothing for a point that is in no view. Each
     message has one contract for each role, and one of them covers all points.
     """
     messages = {contract.role: contract for contract in contracts if contract.message is Message.APPOINTMENT}

@@ -11,11 +11,13 @@ CHANNEL = "mdm_feed"
 
 _PUBLISH = """
 with before as (
-    select r.* from (select distinct golden_id from projection_point) t
+    select r.*, t.committed_at
+    from (select golden_id, min(committed_at) as committed_at from projection_point group by golden_id) t
     cross join lateral (select * from hub.view_row r where r.point_id = t.golden_id offset 0) r
 ), change as (
     select coalesce(n.view_id, b.view_id) as view_id, coalesce(n.golden_id, b.golden_id) as golden_id, n.point_id,
-           n.sender, n.body, n.digest, b.digest as digest_before
+           coalesce(n.committed_at, b.committed_at) as committed_at, n.sender, n.body, n.digest,
+           b.digest as digest_before
     from projected n full join before b on b.view_id = n.view_id and b.golden_id = n.golden_id
     where n.digest is distinct from b.digest
 ), numbered as materialized (
@@ -24,7 +26,7 @@ with before as (
 ), fed as (
     insert into hub.feed (view_id, seq, golden_id, operation, sender, body, created_at, source_committed_at)
     select view_id, seq, golden_id, case when body is null then 'delete' else 'upsert' end,
-           coalesce(sender, %(hub)s), body, statement_timestamp(), %(committed_at)s
+           coalesce(sender, %(hub)s), body, statement_timestamp(), coalesce(committed_at, %(committed_at)s)
     from numbered
 ), gone as (
     delete from hub.view_row r using numbered n
@@ -69,8 +71,9 @@ select count(*) from gone
 def publish(connection: psycopg.Connection, *, committed_at: datetime | None = None) -> int:
     """Write to the feeds what changed in all views, as the last step before the commit; return how many entries.
 
-    `committed_at` is when the source committed, of several transactions the first. A row that changed more than once in
-    this transaction has one entry, the last; a row that is again what it was has none.
+    An entry says when the source committed what it tells of, the first of several transactions; `committed_at` stands
+    where that is not known. A row that changed more than once in this transaction has one entry, the last; a row that
+    is again what it was has none.
     """
     if not projection.compute(connection):
         return 0

@@ -14,18 +14,19 @@ from mdm.distribution import composition, contracts
 _LOCK = 0x6D646D76  # "mdmv", a key of PostgreSQL's advisory locks
 
 _TABLES = """
-create temp table if not exists projection_point (golden_id bigint) on commit delete rows;
+create temp table if not exists projection_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
 create temp table if not exists projected (
-    view_id int, golden_id bigint, point_id bigint, sender text, body text, digest bit(256)) on commit delete rows;
+    view_id int, golden_id bigint, point_id bigint, sender text, body text, committed_at timestamptz,
+    digest bit(256)) on commit delete rows;
 """
 
 # A golden id is of one entity alone, so the ids of addresses and contracts may stand among those of points.
 _FOLLOW = """
 insert into projection_point
-select p.golden_id from projection_point t
+select p.golden_id, t.committed_at from projection_point t
 cross join lateral (select golden_id from golden.metering_point g where g.address_id = t.golden_id offset 0) p
 union
-select a.metering_point_id from projection_point t
+select a.metering_point_id, t.committed_at from projection_point t
 cross join lateral (select metering_point_id from golden.appointment g
                     where g.contract_id = t.golden_id and g.metering_point_id is not null offset 0) a
 """
@@ -54,7 +55,7 @@ join golden.appointment g on g.metering_point_id = t.golden_id
 where {composition.STANDS} and g.service_mpid is not null
 """  # noqa: S608 - made of constants
 
-_ALL = "insert into projection_point select golden_id from golden.metering_point"
+_ALL = "insert into projection_point (golden_id) select golden_id from golden.metering_point"
 
 _DIGEST = "('x' || encode(sha256(convert_to(golden_id || ' ' || body, 'UTF8')), 'hex'))::bit(256)"
 
@@ -66,7 +67,7 @@ def project(connection: psycopg.Connection) -> None:
     appointment that left a point must be told by that point.
     """
     prepare(connection)
-    connection.execute("insert into projection_point select golden_id from touched_point")
+    connection.execute("insert into projection_point select golden_id, committed_at from touched_point")
 
 
 def project_all(connection: psycopg.Connection) -> None:
@@ -124,7 +125,7 @@ def _fill(connection: psycopg.Connection) -> bool:
 @cache
 def _compute() -> str:
     query = composition.rows(list(contracts.load().values()))
-    columns = "view_id, golden_id, point_id, sender, body"
+    columns = "view_id, golden_id, point_id, sender, body, committed_at"
     return f"""
         with filled as (insert into projected select {columns}, {_DIGEST} from ({query}) r returning view_id)
         select bool_and(view_id is not null) is distinct from false from filled

@@ -59,8 +59,8 @@ class Market:
     def touch(self, *golden_ids: int) -> None:
         """Note golden records as touched, within the transaction that is open."""
         self.connection.execute(
-            "create temp table if not exists touched_point (golden_id bigint) on commit delete rows; "
-            "truncate touched_point"
+            "create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz)"
+            " on commit delete rows; truncate touched_point"
         )
         self.connection.execute("insert into touched_point select unnest(%s::bigint[])", [list(golden_ids)])
         projection.project(self.connection)

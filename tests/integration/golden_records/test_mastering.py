@@ -274,6 +274,27 @@ def test_an_appointment_that_runs_out_has_its_point_looked_at_by_the_views(hub: 
     assert touched == hub.rows("select golden_id from golden.metering_point")
 
 
+def test_a_feed_entry_says_when_the_source_committed_what_it_tells_of(hub: Hub) -> None:
+    keys = (KEY, mpan(2))
+    hub.change("smrs10", *(change for key in keys for change in _smart_point(key)))
+    first = hub.value("select max(seq) from hub.feed")
+
+    hub.master(
+        "smrs10",
+        *(
+            Transaction(changes=[point(key, "duos", duos_tariff="222")], committed_at=NOW + timedelta(hours=hour))
+            for hour, key in enumerate(keys)
+        ),
+    )
+
+    entries = hub.rows(
+        "select p.mpan, f.source_committed_at from hub.feed f join golden.metering_point p using (golden_id)"
+        " where f.seq > %s order by p.mpan",
+        first,
+    )
+    assert sorted(set(entries)) == [(key, NOW + timedelta(hours=hour)) for hour, key in enumerate(keys)]
+
+
 def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> None:
     hub.change("mds", point(KEY, "segment", market_segment="A"))
     hub.change("smrs10", point(KEY, "segment", market_segment="S"))
