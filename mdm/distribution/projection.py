@@ -31,14 +31,16 @@ cross join lateral (select metering_point_id from golden.appointment g
                     where g.contract_id = t.golden_id and g.metering_point_id is not null offset 0) a
 """
 
-# Participants have their views from the moment on that they are known; a recipient that is not a participant, from its
-# first appointment on.
+# Participants, and those whose own databases are sources, have their views from the moment on that they are known; any
+# other recipient from its first appointment on.
 _REGISTER = """
 with registered as (
     insert into hub.view (name, message, role, recipient)
     select c.name, c.message, c.role, r.recipient
     from unnest(%(names)s::text[], %(messages)s::text[], %(roles)s::text[]) c (name, message, role)
-    join (select role, mpid as recipient from golden.participant {appointed}) r using (role)
+    join (select role, mpid as recipient from golden.participant
+          union select kind, participant from golden.source_system where participant is not null
+          {appointed}) r using (role)
     where not exists (select from hub.view v where v.name = c.name and v.recipient = r.recipient)
     group by c.name, c.message, c.role, r.recipient
     order by r.recipient, c.name

@@ -295,6 +295,12 @@ def test_a_feed_entry_says_when_the_source_committed_what_it_tells_of(hub: Hub) 
     assert sorted(set(entries)) == [(key, NOW + timedelta(hours=hour)) for hour, key in enumerate(keys)]
 
 
+def test_whose_database_is_a_source_has_a_view(hub: Hub) -> None:
+    hub.change("smrs10", *_smart_point(KEY))
+
+    assert hub.value("select count(*) from hub.view where recipient = 'MDSX' and role = 'MDS'") == 2
+
+
 def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> None:
     hub.change("mds", point(KEY, "segment", market_segment="A"))
     hub.change("smrs10", point(KEY, "segment", market_segment="S"))
