@@ -67,9 +67,10 @@ class Watch:
     seen: set[Seen] = field(default_factory=set)
     octets: int = 0
     spooled: bool = False
+    began: threading.Event = field(default_factory=threading.Event)
 
     def look(self, stop: threading.Event) -> None:
-        """Look until told to stop."""
+        """Look until told to stop, and once more then."""
         since = "select commit_lsn::text from hub.checkpoint join golden.source_system using (source_id) where name = "
         known = {
             "tariff": self.tariff,
@@ -77,9 +78,12 @@ class Watch:
             "since": self.installed.one(f"{since}%s", SOURCE),
         }
         with self.installed.connect_hub() as hub:
-            while not stop.wait(0.05):
+            is_over = False
+            while not is_over:
+                is_over = stop.wait(0.05)
                 self.seen.update(hub.execute(_SEEN, known).fetchall())
                 self.spooled |= spools(self.installed) > 0
+                self.began.set()
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,7 @@ def watching(installed: Installation, tariff: str) -> Iterator[Watch]:
     thread = threading.Thread(target=watch.look, args=(stop,), name="watch")
     thread.start()
     try:
+        assert watch.began.wait(60)
         yield watch
     finally:
         stop.set()
