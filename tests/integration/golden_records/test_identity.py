@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
+from golden_records import identity, staging
 from mdm import mastering
 from tests import factories
 from tests.factories import Change, Transaction, address, batch, meter, mpan, point
@@ -186,3 +188,15 @@ def test_sources_that_race_for_adoption_and_for_new_points_wait_for_each_other_a
         session.connection.close()
     observer = open_hub()
     assert observer.value("select deadlocks from pg_stat_database where datname = %s", name) == 0
+
+
+def test_what_may_heal_is_never_waited_for_out_of_order(open_hub: Callable[[], Hub]) -> None:
+    hub, other = open_hub(), open_hub()
+    hub.change("smrs10", point(KEY, mpan_status="R"))
+    with other.connection.transaction(), hub.connection.transaction():
+        other.connection.execute("select from golden.golden_record for no key update")
+        staging.begin(hub.connection)
+        hub.connection.execute("insert into stage_key (golden_id) select golden_id from golden.golden_record")
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            identity.lock_more(hub.connection)
+        raise psycopg.Rollback

@@ -29,7 +29,7 @@ from mdm.capture.errors import (
 from mdm.capture.refusals import Request
 from mdm.embedded import EmbeddedServer
 from tests import clusters
-from tests.clusters import DEBIAN_15, Clusters
+from tests.clusters import Clusters
 from tests.integration.capture.stream.source_under_test import Source, until_end, wait_until
 
 TINY = {"max_slot_wal_keep_size": "1MB", "max_replication_slots": "1", "max_wal_size": "32MB", "min_wal_size": "32MB"}
@@ -39,9 +39,7 @@ REQUEST = Request(source="test", slot="test", publications=("mdm",))
 @pytest.fixture(scope="module", params=["postgresql18", "postgresql15"])
 def tiny(session_clusters: Clusters, request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """A cluster that keeps little WAL for its only slot."""
-    binaries = None if request.param == "postgresql18" else DEBIAN_15
-    if binaries is not None and not binaries.exists():
-        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    binaries = None if request.param == "postgresql18" else request.getfixturevalue("binaries_15")
     yield session_clusters.start(f"tiny-{request.param}", settings=clusters.QUICK | TINY, binaries=binaries)
     session_clusters.remove(f"tiny-{request.param}")
 

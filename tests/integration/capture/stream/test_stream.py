@@ -44,6 +44,25 @@ def test_a_consumer_slower_than_the_senders_patience_is_waited_for(source: Sourc
         assert next_changes(opened).tables[0].after["mpan"].to_list() == ["2"]
 
 
+def not_awaited(opened: ChangeStream, *, looks: int = 4) -> list[Batch]:
+    """Return the batches with changes that come although nobody awaits them."""
+    batches = [opened.next_batch(timeout=0.3, is_awaited=lambda: False) for _ in range(looks)]
+    return [batch for batch in batches if batch is not None and batch.tables]
+
+
+def test_few_changes_gather_until_they_are_awaited_and_many_do_not_wait(source: Source) -> None:
+    source.publish("create table point (mpan text primary key)")
+    with source.stream() as opened:
+        source.execute("insert into point values ('1')")
+        kept = not_awaited(opened)
+        source.execute("insert into point values ('2')")
+        kept += not_awaited(opened)
+        gathered = next_changes(opened).tables[0].after["mpan"].to_list()
+        source.execute("insert into point select n::text from generate_series(3, 2500) n")
+        wait_until(lambda: bool(not_awaited(opened, looks=1)))
+    assert (kept, gathered) == ([], ["1", "2"])
+
+
 def test_a_full_queue_holds_the_source_back_and_keeps_it_patient(source: Source) -> None:
     source.publish("create table point (mpan text primary key, note text)")
     source.execute("insert into point select n::text, repeat('x', 1000) from generate_series(1, 5000) n")
