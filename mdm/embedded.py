@@ -40,6 +40,7 @@ _SETTINGS = {
     "wal_buffers": "16MB",
     "min_wal_size": "256MB",
     "max_wal_size": "2GB",
+    "wal_writer_delay": "10ms",  # what is committed without waiting for the disk is replicated once it is there
     "checkpoint_timeout": "10min",
     "checkpoint_completion_target": "0.9",
     "maintenance_work_mem": "128MB",
