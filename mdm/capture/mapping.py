@@ -7,15 +7,18 @@ mapping raises (SchemaBroken). `change_no` is dense from 1, in the order of (com
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from mdm.capture import chunks, compiled
+from mdm.capture import chunks, compiled, rowwise
 from mdm.capture.chunks import Place
 from mdm.capture.compiled import CompiledRecord, CompiledTable, SchemaBroken, json_object
 from mdm.capture.frames import Batch, Relation, TableChanges
 from mdm.capture.lsn import Lsn
+from mdm.capture.rowwise import NotOrdinary, RowTable
 from mdm.capture.sources import RecordMapping, Source
 from mdm.mastering import MappedBatch
 
@@ -73,17 +76,23 @@ class Mapper:
     source_id: int
     offset: int = 0
     compiled_tables: dict[Relation, CompiledTable | None] = field(default_factory=dict)
+    row_tables: dict[Relation, RowTable | None] = field(default_factory=dict)
 
     def map(self, batch: Batch) -> MappedBatch:
         """Map a batch; changes of tables that the source's mapping does not name are left out."""
         tables = self._mapped_tables(batch)
         numbers = _number([table for table, _ in tables])
         changes, records, rejects = [], [], []
+        few = _MappedRows()
         for (table, known), change_no in zip(tables, numbers, strict=True):
+            if self._map_few(table, change_no, few):
+                continue
             mapped = _map_table(table, known, change_no)
             changes.append(mapped.changes)
             records.extend(mapped.records)
             rejects.extend(mapped.rejects)
+        changes.append(_framed(few.changes, CHANGE_SCHEMA))
+        records.append(_framed(few.records, RECORD_SCHEMA))
         return MappedBatch(
             source_id=self.source_id,
             transactions=self._transactions(batch.transactions),
@@ -115,6 +124,23 @@ class Mapper:
             records=_stacked(records, RECORD_SCHEMA),
             rejects=pl.DataFrame(schema=REJECT_SCHEMA),
         )
+
+    def _map_few(self, table: TableChanges, change_no: pl.Series, few: "_MappedRows") -> bool:
+        """Map a table's rows one by one where they are few and ordinary; tell whether they were."""
+        relation = table.relation
+        if relation not in self.row_tables:
+            mapping = self.source.tables[f"{relation.schema}.{relation.name}"]
+            self.row_tables[relation] = rowwise.compile_table(self.source, mapping, relation)
+        known = self.row_tables[relation]
+        if known is None or table.meta.height > rowwise.MOST:
+            return False
+        try:
+            changes, records = rowwise.map_rows(table, known, change_no.to_list())
+        except NotOrdinary:
+            return False
+        few.changes.extend(changes)
+        few.records.extend(records)
+        return True
 
     def _transactions(self, transactions: pl.DataFrame) -> pl.DataFrame:
         lsns = [str(Lsn(lsn + self.offset)) for lsn in transactions["commit_lsn"]]
@@ -176,6 +202,12 @@ def _renumbered(mapped: MappedBatch, kept: pl.Expr, offset: int) -> MappedBatch:
         records=mapped.records.filter(pl.col("change_no").is_in(numbers.implode())).with_columns_seq(moved),
         rejects=mapped.rejects.filter(pl.col("change_no").is_in(numbers.implode())).with_columns_seq(moved),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MappedRows:
+    changes: list[tuple[Any, ...]] = field(default_factory=list)
+    records: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +357,13 @@ def _without_unchanged(frame: pl.DataFrame, members: Mapping[str, pl.Expr], mask
         kept = {name: member for name, member in members.items() if name not in masks or not pattern[masks[name]]}
         branches.append(pl.when(*(pl.col(name) == pattern[name] for name in names)).then(json_object(kept)))
     return pl.coalesce(*branches)
+
+
+def _framed(rows: list[tuple[Any, ...]], schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(sorted(rows, key=_number_of), schema=dict(schema), orient="row")
+
+
+_number_of = itemgetter(0)
 
 
 def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:

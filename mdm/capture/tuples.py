@@ -7,6 +7,7 @@ to one of its four microseconds a row, and decoding text takes one microsecond i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from mdm.capture.frames import Relation
 from mdm.capture.wire import Mask, Positions, Wire
 
 _NULL, _UNCHANGED, _TEXT = b"nut"
+_FEW = 50
 _INLINE = 12  # Arrow keeps a string of up to 12 octets in its view, a longer one in a buffer that the view points into
 _NOTHING = pl.Series([None], dtype=pl.String)
 _KNOWN = np.isin(np.arange(256), (_NULL, _UNCHANGED, _TEXT))
@@ -116,8 +118,15 @@ def frame(rows: Rows, slots: Slots, names: Sequence[str]) -> pl.DataFrame:
 
 
 def nulls(names: Sequence[str], rows: int) -> pl.DataFrame:
-    """Build a frame of so many rows without any value."""
+    """Return a frame of so many rows without any value."""
+    return _known_nulls(tuple(names), rows) if rows <= _FEW else _nulls(names, rows)
+
+
+def _nulls(names: Sequence[str], rows: int) -> pl.DataFrame:
     return pl.DataFrame(dict.fromkeys(names, _NOTHING.new_from_index(0, rows)))
+
+
+_known_nulls = lru_cache(maxsize=1_000)(_nulls)  # most changes are few and have no old row
 
 
 def _strings(rows: Rows, slots: Slots) -> pl.Series:
