@@ -130,31 +130,21 @@ order by f.golden_id
 def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
     """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
     parameters = {"entities": list(entities), "source": source_id, "hub": journal.HUB}
-    surviving = _surviving(connection, entities)
-    if not surviving:
-        return
-    connection.execute(_REMOVED, parameters)
-    with staging.frames_only(connection):
-        deltas = {entity: _find_changes(connection, entity) for entity in surviving}
-        connection.execute(_VERSIONS, parameters)
-    with connection.pipeline():
-        for entity, delta in deltas.items():
-            if delta.rowcount:
-                _write(connection, entity)
+    declared = [catalogue.load().entity(name) for name in entities]
+    with staging.pipelined(connection):
+        connection.execute(_REMOVED, parameters)
+        with staging.frames_only(connection):
+            for entity in declared:
+                _find_changes(connection, entity)
+            connection.execute(_VERSIONS, parameters)
+        for entity in declared:
+            _write(connection, entity)
 
 
-def _surviving(connection: psycopg.Connection, entities: Sequence[str]) -> list[Entity]:
-    """Return which of the entities this part speaks of."""
-    query = "select distinct entity from stage_survivor where not is_aside and entity = any (%s)"
-    present = {name for (name,) in connection.execute(query, [list(entities)])}
-    return [catalogue.load().entity(name) for name in entities if name in present]
-
-
-def _find_changes(connection: psycopg.Connection, entity: Entity) -> psycopg.Cursor:
-    delta = connection.execute(_delta_query(entity))
+def _find_changes(connection: psycopg.Connection, entity: Entity) -> None:
+    connection.execute(_delta_query(entity))
     if any(item.name == "metering_point_id" for item in entity.items):
         connection.execute(_LEFT.format(entity=entity.name))
-    return delta
 
 
 @cache

@@ -74,13 +74,13 @@ _POINT_COLUMNS = {
 }
 
 
-def check_records(connection: psycopg.Connection) -> int:
-    """Put the rules that read one record alone to the staged records; return how many violations there are."""
-    with connection.pipeline():
+def check_records(connection: psycopg.Connection) -> None:
+    """Put the rules that read one record alone to the staged records."""
+    with staging.pipelined(connection):
         connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
-        checked = [connection.execute(f"{_INSERT} {query}") for query in _record_queries()]
+        for query in _record_queries():
+            connection.execute(f"{_INSERT} {query}")
         connection.execute("set local enable_sort = on")
-    return sum(cursor.rowcount for cursor in checked)
 
 
 @cache
@@ -96,6 +96,7 @@ def check_at_points(connection: psycopg.Connection) -> int:
     """Put the rules on appointments and meters to the staged versions and the state of their points then."""
     with staging.frames_only(connection):
         checked = [connection.execute(f"{_INSERT} {query}") for query in _at_point_queries()]
+    staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
 
 

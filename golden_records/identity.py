@@ -6,7 +6,14 @@ no strong key of its own; a record that has only the weak key finds whoever clai
 Keys are claimed in one order by everybody, so two sources that race wait for each other and never deadlock here.
 """
 
+from collections.abc import Set as AbstractSet
+
 import psycopg
+
+from golden_records import staging
+
+Key = tuple[str, str]
+"""An entity and a key of one of its golden records."""
 
 _COLLECT = """
 insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id)
@@ -82,9 +89,23 @@ order by c.entity, c.key for no key update of c
 """
 
 
+_UNKNOWN = """
+select k.entity, k.key from unnest(%s::text[], %s::text[]) k (entity, key)
+where not exists (select from golden.crosswalk c where c.entity = k.entity and c.key = k.key and c.unlinked_at is null)
+"""
+
+
+def find_unknown(connection: psycopg.Connection, keys: AbstractSet[Key]) -> set[Key]:
+    """Return which of these keys name no golden record yet."""
+    if not keys:
+        return set()
+    entities, values = [entity for entity, _ in keys], [key for _, key in keys]
+    return {*connection.execute(_UNKNOWN, [entities, values])}
+
+
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
-    with connection.pipeline():
+    with staging.pipelined(connection):
         connection.execute("delete from stage_key")
         connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
         connection.execute(_COLLECT)
@@ -107,9 +128,11 @@ def _claim(connection: psycopg.Connection) -> None:
     connection.execute(_FIND.format(found="golden_id", key="key"))
 
 
+# What a record merely refers to is not locked, but for points: what their appointments say follows to them.
 _LOCK_STAGED = """
 with touched as (
-    select golden_id from stage_key
+    select golden_id from stage_key k where entity = 'metering_point' or exists (
+        select from stage_record r where r.op = 'u' and r.entity = k.entity and r.key = k.key)
     union select r.golden_id from stage_record s
           cross join lateral (
               select golden_id from golden.source_record r where r.source_id = s.source_id
@@ -140,7 +163,7 @@ def lock(connection: psycopg.Connection) -> None:
 
     In one order, so that workers wait for each other and never deadlock here.
     """
-    with connection.pipeline():
+    with staging.pipelined(connection):
         connection.execute(_LOCK_STAGED)
         connection.execute(_LOCK_METERS)
 

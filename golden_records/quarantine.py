@@ -6,8 +6,10 @@ through again and passed. Violations of severity W pass and stand until the sour
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from golden_records import journal, staging
@@ -24,9 +26,13 @@ def _closed(op: str) -> str:
 
 CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
 
-_ARE_OPEN = """
-select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s),
-       exists (select from golden.violation where closed_at is null and source_id = %(source)s)
+_LOOK = """
+select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s) as is_held,
+       exists (select from golden.violation where closed_at is null and source_id = %(source)s) as is_doubted,
+       exists (select from stage_reject) as is_rejected,
+       exists (select from stage_record where op = 'u' and key is null) as is_keyless,
+       exists (select from stage_violation where severity = 'E') as is_refused,
+       (select count(*) from stage_violation) as violations
 """
 
 _CLOSE_RENEWED = """
@@ -92,6 +98,7 @@ where v.violation_id = o.violation_id
 
 # Whoever renews a held record locks it first, and is not waited for: what it brings takes the place of what was held.
 _STAGE_HEALED = """
+with healed as (
 insert into stage_record
 select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
     'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', p.tx, 'change_id', q.change_id,
@@ -103,6 +110,11 @@ where not exists (
     select from stage_record r
     where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
 for no key update of q skip locked
+returning quarantine_id
+), noted as (
+    insert into stage_retry select quarantine_id from healed except select quarantine_id from stage_retry
+)
+select count(*) from healed
 """
 
 _STAGE_OPEN = """
@@ -174,10 +186,6 @@ order by r.source_id, r.source_key, r.item_group, r.seq desc, v.rule
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """
 
-_ARE_TO_HOLD = """
-select exists (select from stage_reject), exists (select from stage_record where op = 'u' and key is null),
-       exists (select from stage_violation where severity = 'E')
-"""
 _DOUBT_KEYLESS = """
 insert into stage_violation
 select source_id, change_no, source_key, item_group, null, 'E' from stage_record where op = 'u' and key is null
@@ -216,12 +224,32 @@ where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and
 """
 
 
-def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int, changes: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is held back or doubted of a source, and what is to be of this part, once its records are checked."""
+
+    is_held: bool
+    is_doubted: bool
+    is_rejected: bool
+    is_keyless: bool
+    is_refused: bool
+    violations: int
+
+
+def look(connection: psycopg.Connection, *, source_id: int) -> Found:
+    """Look whether there is anything to do here: most parts are in order, and so is all that was before."""
+    with connection.cursor(row_factory=class_row(Found)) as cursor:
+        return cursor.execute(_LOOK, {"source": source_id}).fetchone() or _NOTHING
+
+
+_NOTHING = Found(is_held=False, is_doubted=False, is_rejected=False, is_keyless=False, is_refused=False, violations=0)
+
+
+def close_renewed(connection: psycopg.Connection, found: Found, *, source_id: int, block: int, changes: int) -> None:
     """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
-    held, doubted = connection.execute(_ARE_OPEN, {"source": source_id}).fetchone() or (False, False)
-    if doubted:
+    if found.is_doubted:
         connection.execute(_CLOSE_VIOLATIONS)
-    if held:
+    if found.is_held:
         bounds = {
             "source": source_id,
             "first": journal.change_id(block, 0),
@@ -232,15 +260,13 @@ def close_renewed(connection: psycopg.Connection, *, source_id: int, block: int,
         connection.execute(_CLOSE_TRUNCATED, bounds)
 
 
-def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> bool:
+def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> psycopg.Cursor:
     """Put the quarantined records of points that this part changes through again, at the point's transaction.
 
-    Call it when the points are locked, too: whoever held a record back because of them has committed by then.
+    Call it when the points are locked, too: whoever held a record back because of them has committed by then. The
+    result says how many, when it is fetched.
     """
-    staged = connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES}).rowcount
-    if staged:
-        connection.execute(_NOTE_RETRIES)
-    return staged > 0
+    return connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES})
 
 
 def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int:
@@ -250,14 +276,13 @@ def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int
     return staged
 
 
-def hold_records(connection: psycopg.Connection) -> None:
+def hold_records(connection: psycopg.Connection, found: Found) -> None:
     """Quarantine rejected changes and the staged records that violate a rule of severity E."""
-    rejected, is_keyless, violated = connection.execute(_ARE_TO_HOLD).fetchone() or (False, False, False)
-    if rejected:
+    if found.is_rejected:
         connection.execute(_ADD_REJECTS)
-    if is_keyless:
+    if found.is_keyless:
         connection.execute(_DOUBT_KEYLESS)
-    if not (is_keyless or violated):
+    if not (found.is_keyless or found.is_refused):
         return
     _hold(connection, _STAGED)
     drop_violating(connection)

@@ -4,6 +4,7 @@ A staged source record becomes rows of stage_version: what the source says from 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -111,13 +112,24 @@ from completed c where c.at = v.ctid and v.is_partial
 """
 
 
-def resolve(connection: psycopg.Connection) -> None:
-    """Turn staged records into stage_version, with golden ids in place of keys."""
-    with connection.pipeline():
+def fetch(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Fetch what the sources said of the golden records so far; how many were left behind, the result's count says."""
+    with staging.pipelined(connection):
         connection.execute(_FETCH)
         connection.execute(_EXISTING)
-        strays = connection.execute(_STRAYS)
-    if strays.rowcount:
+        return connection.execute(_STRAYS)
+
+
+def refetch(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Fetch it anew, when more records have been staged."""
+    connection.execute("truncate stage_fetched, stage_existing")
+    return fetch(connection)
+
+
+def resolve(connection: psycopg.Connection, left_behind: psycopg.Cursor) -> None:
+    """Turn staged records into stage_version, with golden ids in place of keys; fetch() comes before it."""
+    staging.wait(connection)
+    if left_behind.rowcount:
         connection.execute(_EXISTING_STRAYS)
     with staging.frames_only(connection):
         connection.execute(_RESOLVE)
@@ -156,18 +168,26 @@ order by golden_id, item_group
 _KEPT = "select count(*) from stage_version where until_tx is null and op = 'u' and stored_id = golden_id"
 
 
-def write(connection: psycopg.Connection) -> None:
-    """Make golden.source_record hold what the sources say after this part.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What write() has sent, to be verified in the end."""
 
-    Rows are found by their place; raises SerializationFailure in the rare case that another worker moved one.
-    """
-    with connection.pipeline():
+    updated: psycopg.Cursor
+    kept: psycopg.Cursor
+
+    def verify(self) -> None:
+        """Rows are found by their place; raise SerializationFailure in the rare case that another worker moved one."""
+        if (self.updated.rowcount,) != self.kept.fetchone():
+            raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
+
+
+def write(connection: psycopg.Connection) -> Written:
+    """Make golden.source_record hold what the sources say after this part; verify the result once it is waited for."""
+    with staging.pipelined(connection):
         connection.execute(_DELETE)
         updated = connection.execute(_UPDATE)
         connection.execute(_INSERT)
-        kept = connection.execute(_KEPT).fetchone()
-    if (updated.rowcount,) != kept:
-        raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
+        return Written(updated, connection.execute(_KEPT))
 
 
 _INSERT_LOADED = f"""

@@ -4,9 +4,11 @@ Every step of mastering reads and writes these; only the last ones touch the gol
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
+import orjson
 import polars as pl
 import psycopg
 
@@ -53,7 +55,7 @@ create temp table if not exists stage_conflict (
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
-create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
+create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows
 """
 
 TABLES = (
@@ -98,21 +100,57 @@ _RECORD_COLUMNS = (
     "address_key",
     "contract_key",
 )
+_CLAIMED = (
+    "change_no",
+    "tx",
+    "op",
+    "entity",
+    "item_group",
+    "key",
+    "alt_key",
+    "source_key",
+    "point_key",
+    "address_key",
+    "contract_key",
+)
 _KEYS = ("key", "alt_key", "point_key", "address_key", "contract_key")
 _TEXTS = ("item_values", "source_key", *_KEYS)
 LONGEST = 3_500  # bytes of a staged record: it stands plain in a page, twice where it is kept for quarantine
 LONGEST_KEY = 1_000  # bytes: an index holds no key of more than 2,700
 _TOO_LONG = f"values of more than {LONGEST} bytes in one record, or a key of more than {LONGEST_KEY}"
+_TYPES = {
+    "tx": "int",
+    "xid": "bigint",
+    "commit_lsn": "pg_lsn",
+    "committed_at": "timestamptz",
+    "source_id": "int",
+    "change_id": "bigint",
+    "change_no": "bigint",
+    "ordinal": "bigint",
+    "effective_from": "timestamptz",
+    "effective_to": "timestamptz",
+    "is_partial": "boolean",
+    "item_values": "jsonb",
+    "payload": "jsonb",
+}  # of the columns that are not text
 _REJECT_COLUMNS = ("change_id", "reason")
-_FEW = 200  # rows, up to which writing them one by one is faster
+FEW = 500
+"""Rows up to which a frame is inserted by one statement, which need not be waited for; more are copied."""
 
 
-def begin(connection: psycopg.Connection) -> None:
-    """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them."""
-    if connection.execute("select to_regclass('pg_temp.touched_point') is null").fetchone() == (True,):
-        connection.execute(_stored_plain(_TABLES, connection.info.server_version))
-    elif connection.execute("select exists (select from stage_tx)").fetchone() == (True,):
+def begin(connection: psycopg.Connection) -> bool:
+    """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them.
+
+    Returns whether they were made now.
+    """
+    row = connection.execute("select pg_relation_size(to_regclass('pg_temp.stage_tx'))").fetchone()
+    octets = row[0] if row else None
+    if octets is None:
+        for statement in _stored_plain(_TABLES, connection.info.server_version).split(";\n"):
+            connection.execute(statement)
+    elif octets:
         connection.execute(f"truncate {', '.join(TABLES)}")
+    return octets is None
 
 
 def _stored_plain(statements: str, version: int) -> str:
@@ -133,14 +171,27 @@ def fill(
     rejects: pl.DataFrame,
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
-    fits = records.select_seq(_fits()).to_series()
-    fitting = records if fits.all() else records.filter(fits)
+    fitting = records if _all_fit(records) else records.filter(_fits())
     copy_in(connection, "stage_tx", transactions.select_seq(_TRANSACTION_COLUMNS))
     copy_in(connection, "stage_record", fitting.select_seq(_RECORD_COLUMNS))
     copy_in(connection, "stage_reject", rejects.select_seq(_REJECT_COLUMNS))
     if fitting.height < records.height:
-        oversized = records.filter(~fits).select_seq("change_id", reason=pl.lit(_TOO_LONG))
+        oversized = records.filter(~_fits()).select_seq("change_id", reason=pl.lit(_TOO_LONG))
         copy_in(connection, "stage_reject", oversized)
+
+
+def _all_fit(records: pl.DataFrame) -> bool:
+    """Tell whether all records fit; few that surely do, whatever their letters, are not looked at more closely."""
+    if records.height <= FEW:
+        lengths = (sum(len(text) for text in row if text) for row in records.select_seq(_TEXTS).iter_rows())
+        if max(lengths, default=0) * 4 <= LONGEST and all(len(key or "") * 4 <= LONGEST_KEY for key in _keys(records)):
+            return True
+    return bool(records.select_seq(_fits().all()).item())
+
+
+def _keys(records: pl.DataFrame) -> Iterator[str | None]:
+    for row in records.select_seq(_KEYS).iter_rows():
+        yield from row
 
 
 def _fits() -> pl.Expr:
@@ -148,26 +199,42 @@ def _fits() -> pl.Expr:
     return (octets <= LONGEST) & (pl.max_horizontal(pl.col(_KEYS).str.len_bytes().fill_null(0)) <= LONGEST_KEY)
 
 
-def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, *, source_id: int) -> None:
-    """COPY the keys of records alone, to be claimed."""
-    keyed = records.filter(pl.col("key").is_not_null() & (pl.col("op") == "u") & _fits())
-    marked = keyed.with_columns_seq(source_id=pl.lit(source_id), change_id=pl.lit(0), item_values=pl.lit("{}"))
-    copy_in(connection, "stage_record", marked.select_seq(_RECORD_COLUMNS))
+def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, chosen: Sequence[bool], *, source_id: int) -> None:
+    """Write the keys of the chosen records alone, to be claimed."""
+    told = records.select_seq(*_CLAIMED, fits=_fits()).iter_rows()
+    rows = [
+        (source_id, 0, "{}", *row) for is_chosen, (*row, fits) in zip(chosen, told, strict=True) if is_chosen and fits
+    ]
+    insert(connection, "stage_record", ("source_id", "change_id", "item_values", *_CLAIMED), rows)
 
 
 def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
-    """COPY a frame into the table's columns of the same names; null stays null and empty text stays empty."""
+    """Write a frame into the table's columns of the same names; null stays null and empty text stays empty.
+
+    Few rows are inserted by one statement, which need not be waited for; more are copied.
+    """
     if frame.is_empty():
         return
     statement = f"copy {table} ({', '.join(frame.columns)}) from stdin"
-    if frame.height <= _FEW:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in frame.iter_rows():
-                copy.write_row(row)
+    if frame.height <= FEW:
+        insert(connection, table, frame.columns, [*frame.iter_rows()])
         return
     with connection.cursor() as cursor, cursor.copy(f"{statement} (format csv)") as copy:
         for block in _csv_blocks(frame):
             copy.write(block)
+
+
+def insert(
+    connection: psycopg.Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert a few rows by one statement."""
+    connection.execute(_insertion(table, tuple(columns)), [orjson.dumps(rows).decode()])
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    values = ", ".join(f"(row ->> {place})::{_TYPES.get(column, 'text')}" for place, column in enumerate(columns))
+    return f"insert into {table} ({', '.join(columns)}) select {values} from json_array_elements(%s::json) as row"
 
 
 def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:
@@ -181,13 +248,21 @@ def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:
 def pipelined(connection: psycopg.Connection) -> Iterator[None]:
     """Send statements without waiting for each; in a block of its own only where none is open around it.
 
-    A result that is fetched is waited for; how many rows a statement wrote is known when the outermost block has ended.
+    A result that is fetched is waited for; how many rows a statement wrote is known after wait(), or when the outermost
+    block has ended. Nothing can be copied meanwhile.
     """
     if connection.pgconn.pipeline_status:
         yield
         return
     with connection.pipeline():
         yield
+
+
+def wait(connection: psycopg.Connection) -> None:
+    """Wait for all that was sent, so that it is known how many rows each statement wrote."""
+    if connection.pgconn.pipeline_status:
+        with connection.pipeline():  # a block inside another waits at its end
+            return
 
 
 @contextmanager

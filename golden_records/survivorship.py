@@ -164,9 +164,9 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     connection.execute(_EVENTS, {"groups": list(groups)})
 
 
-def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> int:
+def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     """Have the state of points that are no golden records yet worked out too, for the rules on these groups."""
-    return connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)}).rowcount
+    connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})
 
 
 def list_groups(connection: psycopg.Connection) -> set[str]:

@@ -34,6 +34,6 @@ select golden_id, committed_at from changed where entity in ('address', 'contrac
 """
 
 
-def collect(connection: psycopg.Connection) -> int:
-    """Fill touched_point from what this part changed; return how many points."""
-    return connection.execute(_TOUCHED).rowcount
+def collect(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Fill touched_point from what this part changed; how many points, the result's count says."""
+    return connection.execute(_TOUCHED)

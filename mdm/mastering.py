@@ -4,6 +4,8 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +14,7 @@ import psycopg
 
 from golden_records import (
     assembly,
+    catalogue,
     checks,
     conflicts,
     due,
@@ -24,6 +27,7 @@ from golden_records import (
     survivorship,
     touched,
 )
+from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 
 _FEW = 500  # changes, up to which it takes longer to plan for them than to master them by plans made once for all
@@ -69,52 +73,90 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
     harmless: the key waits for its record; one that is lost in a crash is made again, so its commit waits for no disk.
     """
-    created = batch.changes.filter(pl.col("op") == "c")["change_no"]
-    may_be_new = pl.col("change_no").is_in(created.implode()) | pl.col("entity").is_in(_REKEYED)
-    records = batch.records.filter((pl.col("op") == "u") & (may_be_new | pl.col("address_key").is_not_null()))
-    records = records.unique(_KEYS, maintain_order=True)
-    if records.is_empty():
+    created = {number for number, op in batch.changes.select_seq("change_no", "op").iter_rows() if op == "c"}
+    presented = [
+        _presented(keys)
+        if op == "u" and keys[1] and (number in created or keys[0] in _REKEYED or keys[4])
+        else frozenset[Key]()
+        for number, op, *keys in batch.records.select_seq("change_no", "op", *_KEYS).iter_rows()
+    ]
+    unknown = identity.find_unknown(connection, frozenset().union(*presented))
+    if not unknown:
         return
+    chosen = [not unknown.isdisjoint(keys) for keys in presented]
     connection.execute("set local synchronous_commit = off")
-    if records.height <= _FEW:
-        connection.execute("set local plan_cache_mode = force_generic_plan")
-    staging.begin(connection)
-    staging.fill_keys(connection, records, source_id=batch.source_id)
-    if checks.check_records(connection):
+    with staging.pipelined(connection):
+        if sum(chosen) <= _FEW:
+            connection.execute("set local plan_cache_mode = force_generic_plan")
+        _prepare(connection)
+        staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
+        checks.check_records(connection)
         quarantine.drop_violating(connection)
-    identity.resolve(connection)
+        identity.resolve(connection)
+
+
+def _presented(keys: Sequence[str | None]) -> frozenset[Key]:
+    """Return the keys (_KEYS) that a record presents, those that it refers to included."""
+    entity, key, alternative, point, address, contract = keys
+    named = ((entity, key), (entity, alternative), ("metering_point", point), ("address", address))
+    return frozenset((kind, value) for kind, value in (*named, ("contract", contract)) if kind and value)
 
 
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
-    if batch.changes.height <= _FEW:
+    if batch.changes.height > _FEW:
+        return _apply(connection, batch)
+    with staging.pipelined(connection) if _is_sent_at_once(batch) else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")
+        return _apply(connection, batch)
+
+
+def _is_sent_at_once(batch: MappedBatch) -> bool:
+    frames = (batch.transactions, batch.changes, batch.records, batch.rejects)
+    return max(frame.height for frame in frames) <= staging.FEW
+
+
+def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+    """Send the steps as far as each can be sent without knowing what came of those before it."""
     violations = _stage(connection, batch)
-    _resolve(connection)
-    if batch.records["is_partial"].any():
-        source_records.complete(connection)
-    survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    violations += _master(connection, source_id=batch.source_id)
-    if violations:
-        quarantine.add_violations(connection)
-    source_records.write(connection)
-    quarantine.finish_retries(connection)
-    points = touched.collect(connection)
-    if points:
-        projection.project(connection)
-    return Outcome(changes=batch.changes.height, violations=violations, touched_points=points)
+    with staging.pipelined(connection):
+        _resolve(connection)
+        if batch.records["is_partial"].any():
+            source_records.complete(connection)
+        survivorship.add_events(connection, survivorship.FIRST_STAGED)
+        violations += _master(connection, source_id=batch.source_id)
+        if violations:
+            quarantine.add_violations(connection)
+        written = source_records.write(connection)
+        quarantine.finish_retries(connection)
+        touching = touched.collect(connection)
+        projection.note(connection)
+        staging.wait(connection)
+    written.verify()
+    return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
 
 
 def finish(connection: psycopg.Connection) -> None:
     """Give what this transaction adds to the feeds its numbers. Call it once, right before the commit."""
-    row = connection.execute("select min(committed_at) from stage_tx").fetchone()
-    feed.publish(connection, committed_at=row[0] if row else None)
+    feed.publish(connection)
+
+
+def _begin(connection: psycopg.Connection) -> int:
+    """Make the temporary tables ready; return the first number of the changes that are mastered in them."""
+    with staging.pipelined(connection):
+        reserved = journal.reserve_block(connection)
+        _prepare(connection)
+        return journal.first_of(reserved)
+
+
+def _prepare(connection: psycopg.Connection) -> None:
+    if staging.begin(connection):
+        projection.prepare(connection)
 
 
 def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     """Journal and stage a part and hold back what fails on its own; return the count of violations."""
-    staging.begin(connection)
-    block = journal.next_block(connection)
+    block = _begin(connection)
     source = {"source_id": batch.source_id, "block": block}
     journal.record(connection, batch.changes, batch.transactions, **source)
     marked = {"source_id": pl.lit(batch.source_id), "change_id": journal.change_ids(block, batch.source_id)}
@@ -128,10 +170,12 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     if truncates.any():
         for change in batch.changes.filter(truncates).with_columns_seq(**marked).iter_rows(named=True):
             source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
-    quarantine.close_renewed(connection, changes=batch.changes.height, **source)
-    violations = checks.check_records(connection)
-    quarantine.hold_records(connection)
-    return violations
+    with staging.pipelined(connection):
+        checks.check_records(connection)
+        found = quarantine.look(connection, source_id=batch.source_id)
+        quarantine.close_renewed(connection, found, changes=batch.changes.height, **source)
+        quarantine.hold_records(connection, found)
+    return found.violations
 
 
 def _resolve(connection: psycopg.Connection) -> None:
@@ -139,14 +183,18 @@ def _resolve(connection: psycopg.Connection) -> None:
 
     What a change may heal is looked for again under the lock: others may have held something back meanwhile.
     """
-    quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
-    identity.resolve(connection)
-    identity.lock(connection)
-    if quarantine.stage_healed(connection, survivorship.RULE_GROUPS):
+    with staging.pipelined(connection):
+        quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
         identity.resolve(connection)
-        identity.lock_more(connection)
-    source_records.resolve(connection)
-    source_records.span(connection)
+        identity.lock(connection)
+        healed = quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+        left_behind = source_records.fetch(connection)
+        if healed.fetchone() != (0,):
+            identity.resolve(connection)
+            identity.lock_more(connection)
+            left_behind = source_records.refetch(connection)
+        source_records.resolve(connection, left_behind)
+        source_records.span(connection)
 
 
 def _master(connection: psycopg.Connection, *, source_id: int) -> int:
@@ -157,27 +205,31 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
     groups = survivorship.list_groups(connection)
     at_point = groups & {*survivorship.AT_POINT}
     violations = 0
-    if (at_point and survivorship.add_asides(connection, survivorship.AT_POINT)) or groups & {*survivorship.FIRST}:
-        survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
-    if at_point:
-        violations = _check_at_points(connection)
     with staging.pipelined(connection):
         if at_point:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+        if at_point or groups & {*survivorship.FIRST}:
+            survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+        if at_point:
+            violations = _check_at_points(connection)
             survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
             survivorship.choose(connection, groups=("appointment",), by_appointment=False)
-    if "appointment" in groups:
-        assembly.assemble(connection, source_id=source_id, entities=("appointment",))
-    with staging.pipelined(connection):
-        if "appointment" in groups:
+            assembly.assemble(connection, source_id=source_id, entities=("appointment",))
             survivorship.propagate_appointments(connection)
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
             survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-    assembly.assemble(connection, source_id=source_id, entities=BULK_ENTITIES)
-    with staging.pipelined(connection):
+        assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
         conflicts.settle(connection)
         due.note(connection)
     return violations
+
+
+def _bulk_entities(groups: set[str]) -> list[str]:
+    """Return the entities but appointments that a part speaks of, or that follow from its appointments."""
+    touched_entities = {entity.name for entity, group in catalogue.load().groups() if group.name in groups}
+    followed = {"metering_point", "meter"} if "appointment" in groups else set()
+    return [entity for entity in BULK_ENTITIES if entity in touched_entities | followed]
 
 
 def _check_at_points(connection: psycopg.Connection) -> int:
@@ -194,7 +246,7 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     identity.resolve(connection)
     source_records.write_loaded(connection)
     if violations:
-        source_records.resolve(connection)
+        source_records.resolve(connection, source_records.fetch(connection))
         quarantine.add_violations(connection)
     loaded.add(connection, source_id=batch.source_id)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
@@ -205,7 +257,6 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
     """
-    staging.begin(connection)  # `finish` looks into its tables even where nothing is left to assemble
     stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
     taken, last = loaded.take(connection, place=(stage_pass, golden_id), limit=limit)
     if taken:
@@ -220,7 +271,7 @@ _PASS_BITS = 56
 
 
 def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
-    block = journal.next_block(connection)
+    block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
@@ -228,39 +279,37 @@ def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: dateti
     if _master(connection, source_id=journal.HUB):
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
-    if touched.collect(connection):
-        projection.project(connection)
+    touched.collect(connection)
+    projection.note(connection)
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
     """Look again at what was dated ahead and is due by now; return how many groups of items were looked at."""
-    staging.begin(connection)
-    block = journal.next_block(connection)
+    block = _begin(connection)
     taken = due.stage(connection, now=now, block=block, limit=limit)
     if taken:
         identity.lock_events(connection)
         due.finish(connection)
         _master(connection, source_id=journal.HUB)
-        if touched.collect(connection):
-            projection.project(connection)
+        touched.collect(connection)
+        projection.note(connection)
     return taken
 
 
 def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limit: int = 5_000) -> int:
     """Put open quarantined records through again; return how many were tried."""
-    staging.begin(connection)
-    block = journal.next_block(connection)
+    block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.quarantine")
     staged = quarantine.stage_open(connection, after=after, limit=limit)
     if staged:
         checks.check_records(connection)
-        quarantine.hold_records(connection)
+        quarantine.hold_records(connection, quarantine.look(connection, source_id=journal.HUB))
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         _master(connection, source_id=journal.HUB)
         quarantine.add_violations(connection)
-        source_records.write(connection)
+        source_records.write(connection).verify()
         quarantine.finish_retries(connection)
-        if touched.collect(connection):
-            projection.project(connection)
+        touched.collect(connection)
+        projection.note(connection)
     return staged

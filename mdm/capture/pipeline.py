@@ -51,9 +51,13 @@ class Pipeline:
         self._thread = threading.Thread(target=self._prepare, name="pipeline", daemon=True)
         self._thread.start()
 
+    def expect(self) -> None:
+        """Have the next batch prepared now, however few its changes: it will be taken soon."""
+        self._awaited.set()
+
     def take(self, *, timeout: float) -> Prepared | None:
         """Return the next batch, or None when none is ready within so many seconds; raises what the stream raised."""
-        self._awaited.set()
+        self.expect()
         try:
             ready = self._ready.get(timeout=timeout) if timeout > 0 else self._ready.get_nowait()
         except queue.Empty:

@@ -140,12 +140,12 @@ class Session:
         shares = self._shares(prepared, loading)
         if not prepared.batch.complete:
             # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
-            self._commit(self._of_all_parts(prepared, shares, pipeline, loading))
+            self._commit(self._of_all_parts(prepared, shares, pipeline, loading), pipeline)
             return
         if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
         for share in shares:
-            self._retried(partial(self._commit, [share]))
+            self._retried(partial(self._commit, [share], pipeline))
 
     def _of_all_parts(
         self, prepared: Prepared, shares: list[_Share], pipeline: Pipeline, loading: Loading
@@ -155,7 +155,7 @@ class Session:
             prepared = self._next_part(pipeline)
             yield from self._shares(prepared, loading, take=isolating.go_on)
 
-    def _commit(self, shares: Iterable[_Share]) -> None:
+    def _commit(self, shares: Iterable[_Share], pipeline: Pipeline) -> None:
         changes, reached, source_at = 0, self.position, datetime.now(UTC)
         with db.transaction(self.hub):
             checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
@@ -164,6 +164,7 @@ class Session:
                     changes += step(self.hub)
                     self.captured.at(Point.PART_MASTERED)
                 reached, source_at = _later(self.position, share.reached), share.source_at or source_at
+            pipeline.expect()
             if changes:
                 mastering.finish(self.hub)
             progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)

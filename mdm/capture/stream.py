@@ -25,6 +25,8 @@ from mdm.capture.replication import Arrival, ReplicationStream
 _BETWEEN_IDLE_BATCHES = 10.0
 _AHEAD = 2_000  # changes that are worth a batch before anyone waits for it
 _BETWEEN_LOOKS = 0.005
+_LONGER = 1.5  # times as long as the last batch took
+_LONGEST_LINGER = 0.25
 
 
 def _always() -> bool:
@@ -60,6 +62,8 @@ class ChangeStream:
         self._is_urgent = False
         self._idle_at = time.monotonic()
         self._waiting_since = 0.0
+        self._handed_at: float | None = None
+        self._round = 0.0  # seconds that the last batch took to be mastered
 
     @property
     def wal_end(self) -> Lsn:
@@ -82,11 +86,11 @@ class ChangeStream:
         """
         deadline = time.monotonic() + timeout
         while True:
-            is_due = is_awaited() or self._assembly.rows >= _AHEAD
+            is_due = self._is_wanted(is_awaited) or self._assembly.rows >= _AHEAD
             batch = self._assembly.take(eager=is_due and self._has_waited()) or self._idle_batch()
             if batch is not None:
                 self._reached = max(self._reached, batch.end_lsn)
-                self._waiting_since = time.monotonic()
+                self._waiting_since = self._handed_at = time.monotonic()
                 return batch
             arrival = self._source.take(timeout=self._patience(deadline, is_due=is_due))
             if arrival is not None:
@@ -118,11 +122,23 @@ class ChangeStream:
         self._wal_end = max(self._wal_end, arrival.wal_end or self._wal_end)
         self._is_urgent |= arrival.is_urgent
 
+    def _is_wanted(self, is_awaited: Callable[[], bool]) -> bool:
+        """Tell whether the next batch is awaited; note how long the last one took until then."""
+        wanted = is_awaited()
+        if wanted and self._handed_at is not None:
+            self._round, self._handed_at = time.monotonic() - self._handed_at, None
+        return wanted
+
+    @property
+    def _gathering(self) -> float:
+        """Seconds for which changes gather: the busier the hub is, the longer, so that it masters more at once."""
+        return max(self._linger, min(_LONGER * self._round, _LONGEST_LINGER))
+
     def _has_waited(self) -> bool:
-        return not self._source.has_more and time.monotonic() >= self._waiting_since + self._linger
+        return not self._source.has_more and time.monotonic() >= self._waiting_since + self._gathering
 
     def _patience(self, deadline: float, *, is_due: bool) -> float:
-        now, due = time.monotonic(), self._waiting_since + self._linger
+        now, due = time.monotonic(), self._waiting_since + self._gathering
         if not is_due and not self._assembly.is_idle:
             due = max(due, now + _BETWEEN_LOOKS)
         return (due if now < due < deadline else deadline) - now

@@ -26,7 +26,8 @@ with before as (
 ), fed as (
     insert into hub.feed (view_id, seq, golden_id, operation, sender, body, created_at, source_committed_at)
     select view_id, seq, golden_id, case when body is null then 'delete' else 'upsert' end,
-           coalesce(sender, %(hub)s), body, statement_timestamp(), coalesce(committed_at, %(committed_at)s)
+           coalesce(sender, %(hub)s), body, statement_timestamp(),
+           coalesce(committed_at, %(committed_at)s, statement_timestamp())
     from numbered
 ), gone as (
     delete from hub.view_row r using numbered n
@@ -47,7 +48,10 @@ with before as (
     where h.view_id = s.view_id
     returning h.view_id, s.entries
 )
-select coalesce(sum(entries), 0)::bigint, string_agg(view_id::text, ',' order by view_id) from moved
+select entries,
+       case when entries > 0 then pg_notify(%(channel)s, case when length(views) < 8000 then views else '' end) end
+from (select coalesce(sum(entries), 0)::bigint as entries, string_agg(view_id::text, ',' order by view_id) as views
+      from moved) told
 """
 
 # What is in a view now stays for its snapshot, however old.
@@ -71,18 +75,15 @@ select count(*) from gone
 def publish(connection: psycopg.Connection, *, committed_at: datetime | None = None) -> int:
     """Write to the feeds what changed in all views, as the last step before the commit; return how many entries.
 
-    An entry says when the source committed what it tells of, the first of several transactions; `committed_at` stands
-    where that is not known. A row that changed more than once in this transaction has one entry, the last; a row that
-    is again what it was has none.
+    An entry says when the source committed what it tells of, the first of several transactions; `committed_at`, or now,
+    stands where that is not known. A row that changed more than once in this transaction has one entry, the last; a
+    row that is again what it was has none.
     """
     if not projection.compute(connection):
         return 0
-    parameters = {"committed_at": committed_at, "hub": composition.HUB_SENDER}
+    parameters = {"committed_at": committed_at, "hub": composition.HUB_SENDER, "channel": CHANNEL}
     row = connection.execute(_PUBLISH, parameters).fetchone()
-    entries, views = row or (0, "")
-    if entries:
-        connection.execute("select pg_notify(%s, %s)", [CHANNEL, views if len(views) < 8000 else ""])
-    return int(entries)
+    return int(row[0]) if row else 0
 
 
 def prune(connection: psycopg.Connection, *, before: datetime) -> int:

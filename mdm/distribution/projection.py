@@ -13,12 +13,16 @@ from mdm.distribution import composition, contracts
 
 _LOCK = 0x6D646D76  # "mdmv", a key of PostgreSQL's advisory locks
 
-_TABLES = """
-create temp table if not exists projection_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
-create temp table if not exists projected (
-    view_id int, golden_id bigint, point_id bigint, sender text, body text, committed_at timestamptz,
-    digest bit(256)) on commit delete rows;
-"""
+_TABLES = (
+    """
+    create temp table if not exists projected (
+        view_id int, golden_id bigint, point_id bigint, sender text, body text, committed_at timestamptz,
+        digest bit(256)) on commit delete rows
+    """,
+    """
+    create temp table if not exists projection_point (golden_id bigint, committed_at timestamptz) on commit delete rows
+    """,
+)
 
 # A golden id is of one entity alone, so the ids of addresses and contracts may stand among those of points.
 _FOLLOW = """
@@ -69,6 +73,11 @@ def project(connection: psycopg.Connection) -> None:
     appointment that left a point must be told by that point.
     """
     prepare(connection)
+    note(connection)
+
+
+def note(connection: psycopg.Connection) -> None:
+    """Do the same where the session has the temporary tables."""
     connection.execute("insert into projection_point select golden_id, committed_at from touched_point")
 
 
@@ -80,8 +89,9 @@ def project_all(connection: psycopg.Connection) -> None:
 
 def prepare(connection: psycopg.Connection) -> None:
     """Make the temporary tables where the session has none yet."""
-    if connection.execute("select to_regclass('pg_temp.projected') is null").fetchone() == (True,):
-        connection.execute(_TABLES)
+    if _octets_noted(connection) is None:
+        for statement in _TABLES:
+            connection.execute(statement)
 
 
 def compute(connection: psycopg.Connection) -> bool:
@@ -89,24 +99,31 @@ def compute(connection: psycopg.Connection) -> bool:
 
     Takes the lock of projection, which is held until the transaction ends.
     """
-    prepare(connection)
-    if connection.execute("select exists (select from projection_point)").fetchone() == (False,):
+    if not _octets_noted(connection):
         return False
-    with connection.pipeline():
+    with staging.pipelined(connection):
         connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute(_FOLLOW)
-        has_news = _register(connection)
+        registered = _register(connection)
+        filled = _fill(connection)
+    has_news = registered.fetchone() == (True,)
     if has_news:
         connection.execute(_ALL)
-    if not _fill(connection):
+    if has_news or filled.fetchone() != (True,):
         _register(connection, appointed=_APPOINTED)
         connection.execute("truncate projected")
         _fill(connection)
     return True
 
 
-def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
-    """Give every recipient that has come into sight its views; return whether one must be filled with all points."""
+def _octets_noted(connection: psycopg.Connection) -> int | None:
+    """Return how large the table of noted records is, which is emptied at each commit; None where there is none yet."""
+    row = connection.execute("select pg_relation_size(to_regclass('pg_temp.projection_point'))").fetchone()
+    return row[0] if row else None
+
+
+def _register(connection: psycopg.Connection, *, appointed: str = "") -> psycopg.Cursor:
+    """Give every recipient that has come into sight its views; fetch whether one must be filled with all points."""
     declared = contracts.load().values()
     parameters = {
         "names": [contract.name for contract in declared],
@@ -115,13 +132,13 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> bool:
         "covering": [contract.name for contract in declared if contract.covers_all],
     }
     query = _REGISTER.format(appointed=appointed)
-    return connection.execute(query, parameters).fetchone() == (True,)
+    return connection.execute(query, parameters)
 
 
-def _fill(connection: psycopg.Connection) -> bool:
-    """Compute the rows; return False when some have no view yet."""
+def _fill(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Compute the rows; fetch whether all have a view."""
     with staging.frames_only(connection):  # laterals loop all the same; frames are hashed, not paired
-        return connection.execute(_compute()).fetchone() == (True,)
+        return connection.execute(_compute())
 
 
 @cache

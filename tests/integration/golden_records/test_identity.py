@@ -196,7 +196,9 @@ def test_what_may_heal_is_never_waited_for_out_of_order(open_hub: Callable[[], H
     with other.connection.transaction(), hub.connection.transaction():
         other.connection.execute("select from golden.golden_record for no key update")
         staging.begin(hub.connection)
-        hub.connection.execute("insert into stage_key (golden_id) select golden_id from golden.golden_record")
+        hub.connection.execute(
+            "insert into stage_key (entity, golden_id) select entity, golden_id from golden.golden_record"
+        )
         with pytest.raises(psycopg.errors.SerializationFailure):
             identity.lock_more(hub.connection)
         raise psycopg.Rollback

@@ -63,6 +63,25 @@ def test_few_changes_gather_until_they_are_awaited_and_many_do_not_wait(source: 
     assert (kept, gathered) == ([], ["1", "2"])
 
 
+def test_changes_gather_the_longer_the_longer_the_last_batch_took(source: Source) -> None:
+    source.publish("create table point (mpan text primary key)")
+    with source.stream() as opened:
+        source.execute("insert into point values ('1')")
+        next_changes(opened)
+        time.sleep(0.4)  # the consumer masters
+        at_once = [opened.next_batch(timeout=0.0)]
+        source.execute("insert into point values ('2')")
+        began = time.monotonic()
+        next_changes(opened)
+        waited = time.monotonic() - began
+        source.execute("insert into point values ('3')")
+        began = time.monotonic()
+        next_changes(opened)
+        next_waited = time.monotonic() - began
+    assert [batch for batch in at_once if batch is not None and batch.tables] == []
+    assert (waited >= 0.24, next_waited < 0.2) == (True, True), (waited, next_waited)
+
+
 def test_a_full_queue_holds_the_source_back_and_keeps_it_patient(source: Source) -> None:
     source.publish("create table point (mpan text primary key, note text)")
     source.execute("insert into point select n::text, repeat('x', 1000) from generate_series(1, 5000) n")
