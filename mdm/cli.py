@@ -6,7 +6,7 @@ mdm.commands and holds `app`, a typer.Typer; an app of a single command is that 
 
 import sys
 import traceback
-from importlib import import_module, util
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -20,10 +20,8 @@ COMMANDS = {
     "source": "Add, check, list and reload source systems.",
     "capture": "Capture changes from a source into the hub, or print them as JSON lines.",
     "serve": "Serve golden records and views over HTTP.",
-    "deliver": "Deliver views to their subscribers.",
     "status": "Show each source's state, lag and last error.",
     "quarantine": "Show what could not be mastered and put it through again.",
-    "explain": "Show where a golden value came from.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
 }
@@ -83,8 +81,6 @@ def _app(arguments: list[str]) -> typer.Typer:
     root.callback()(_prepare)
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, help_line in COMMANDS.items():
-        if util.find_spec(f"mdm.commands.{name}") is None:
-            continue
         if name == named:
             _add(root, name, help_line)
         else:
