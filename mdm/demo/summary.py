@@ -101,11 +101,11 @@ def _closing(ended: Ended) -> list[str]:
     if unchecked:
         rules = ", ".join(dict.fromkeys(map(_rule, unchecked)))
         planted = sum(kind.planted for kind in unchecked)
-        lines.append(f"{planted} more faults break rules that the hub does not check yet: {rules}.")
+        faults = "1 more fault breaks a rule" if planted == 1 else f"{planted} more faults break rules"
+        lines.append(f"{faults} that the hub does not check yet: {rules}.")
     if ended.comparison.left_out:
-        lines.append(
-            f"{ended.comparison.left_out} metering points with a fault that spoils their golden record were left out."
-        )
+        left_out = ended.comparison.left_out
+        lines.append(f"Metering points left out, for a fault that spoils their golden record: {left_out}.")
     if ended.comparison.agrees:
         lines.append("Sources, golden records, views and journal agree.")
     else:

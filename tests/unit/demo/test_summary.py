@@ -19,8 +19,8 @@ LOOK = Look(sources=(), golden={}, feed=0, conflicts=0, violations=0, quarantine
 WORK = Summary(happenings={}, transactions=1, changes=2, changes_by_source={}, faults=(), seconds=1.0)
 
 
-def fault(*, rule: int, finding: Finding, found: int) -> FaultKind:
-    return FaultKind(kind=f"breach of {rule}", rule=rule, finding=finding, planted=2, found=found)
+def fault(*, rule: int, finding: Finding, found: int, planted: int = 2) -> FaultKind:
+    return FaultKind(kind=f"breach of {rule}", rule=rule, finding=finding, planted=planted, found=found)
 
 
 def said(*checks: Check, faults: tuple[FaultKind, ...] = ()) -> tuple[bool, str]:
@@ -69,3 +69,9 @@ def test_faults_that_no_rule_looks_for_are_told_in_one_line() -> None:
     assert agrees
     assert "2 more faults break rules that the hub does not check yet: 5." in text
     assert "breach of 5" not in text
+
+
+def test_a_single_fault_that_no_rule_looks_for_is_told_in_the_singular() -> None:
+    _, text = said(EQUAL, faults=(fault(rule=5, finding=Finding.UNCHECKED, found=0, planted=1),))
+
+    assert "1 more fault breaks a rule that the hub does not check yet: 5." in text
