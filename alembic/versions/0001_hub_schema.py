@@ -667,6 +667,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False, comment="MPID of the organisation whose view it is."),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("contract", sa.Text(), nullable=False, comment="Digest of the contract by which its rows were made."),
         sa.PrimaryKeyConstraint("view_id", name=op.f("view_pk")),
         sa.UniqueConstraint("name", "recipient", name=op.f("view_name_recipient_uq")),
         schema="hub",

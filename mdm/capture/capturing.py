@@ -23,7 +23,8 @@ class Captured:
     """A source that is captured into a hub.
 
     `hub_id` tells this hub's own sessions at the source from another hub's. `batch_rows` is the most that mastering
-    takes at once, `linger` the seconds that a batch waits to be filled, `chunk_rows` what is read at once in a load.
+    takes at once, `linger` the seconds that a batch waits to be filled, `chunk_rows` what is read at once in a load;
+    superseded entries stay in the views' feeds for `feed_days`.
     """
 
     source: Source
@@ -34,6 +35,7 @@ class Captured:
     spool_folder: Path
     batch_rows: int = 20_000
     linger: float = 0.05
+    feed_days: float = 30
     readers: int = 2
     chunk_rows: int = chunks.ROWS
     at: Passing = pass_by

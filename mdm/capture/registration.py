@@ -102,6 +102,7 @@ def captured(hub_dsn: str, source: Source, source_dsn: str, settings: Settings) 
         spool_folder=spool_folder(settings, source),
         batch_rows=settings.batch_rows,
         linger=settings.batch_milliseconds / 1000,
+        feed_days=settings.feed_days,
         at=crashes.armed(os.environ.get("MDM_CRASH_AT")),
     )
 

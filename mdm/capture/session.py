@@ -34,6 +34,7 @@ from mdm.capture.reading import Reader, parse_mark
 from mdm.capture.snapshot import RETRIED
 from mdm.capture.stream import ChangeStream
 from mdm.db import Connection
+from mdm.distribution import upkeep
 from mdm.mastering import MappedBatch
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ _ATTEMPTS = 5
 _PATIENCE = 0.1
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
+_BETWEEN_PRUNINGS = 3_600.0
 
 
 class Interrupted(Exception):
@@ -87,6 +89,8 @@ class Session:
     _keeps_due: bool = False
     _others_load: bool = False
     _chores_at: float = 0.0
+    _renewed: int | None = 0
+    _pruned_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Capture until asked to stop. Raises CaptureError, or what psycopg raises when a server is gone."""
@@ -268,6 +272,7 @@ class Session:
         self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
         if self._keeps_due:
             self._retried(self._come_due)
+            self._keep_views()
 
     def _assemble(self) -> None:
         """Master the next golden records that the initial load took in."""
@@ -292,6 +297,17 @@ class Session:
         with db.transaction(self.hub):
             if mastering.come_due(self.hub, now=datetime.now(UTC)):
                 mastering.finish(self.hub)
+
+    def _keep_views(self) -> None:
+        """Bring views to their present contracts, and drop what is no longer kept: the same worker does it."""
+        if self._renewed is not None:
+            with db.transaction(self.hub):
+                self._renewed = upkeep.renew(self.hub, after=self._renewed)
+        if time.monotonic() >= self._pruned_at + _BETWEEN_PRUNINGS:
+            with db.transaction(self.hub):
+                pruned = upkeep.prune(self.hub, now=datetime.now(UTC), days=self.captured.feed_days)
+            self._pruned_at = time.monotonic()
+            _log.info("feeds.pruned", entries=pruned)
 
     def _retried(self, work: Callable[[], None]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):

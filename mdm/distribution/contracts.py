@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from typing import Any
+
+import orjson
 
 from golden_records import declarations
 from mdm.errors import MdmError
@@ -78,6 +81,7 @@ class Contract:
 
     name: str
     version: str
+    digest: str
     purpose: str
     message: Message
     role: Role
@@ -119,6 +123,7 @@ def parse(declared: dict[str, Any]) -> Contract:
     return Contract(
         name=declared["name"],
         version=declared["version"],
+        digest=sha256(orjson.dumps(declared, option=orjson.OPT_SORT_KEYS)).hexdigest(),
         purpose=declared["description"]["purpose"],
         message=Message(own["message"]),
         role=Role(own["recipientRole"]),

@@ -57,10 +57,16 @@ from (select coalesce(sum(entries), 0)::bigint as entries, string_agg(view_id::t
 # What is in a view now stays for its snapshot, however old.
 _PRUNE = """
 with horizon as (
-    select view_id, max(seq) as seq from hub.feed where created_at < %(before)s group by view_id
+    select h.view_id, coalesce(y.seq - 1, h.last_seq) as seq
+    from hub.view_head h left join lateral (
+        select f.seq from hub.feed f
+        where f.view_id = h.view_id and f.seq > h.retained_after and f.created_at >= %(before)s
+        order by f.seq limit 1) y on true
+    where h.last_seq > h.retained_after
 ), gone as (
     delete from hub.feed f using horizon h
-    where f.view_id = h.view_id and f.seq <= h.seq
+    where h.seq > (select retained_after from hub.view_head v where v.view_id = h.view_id)
+      and f.view_id = h.view_id and f.seq <= h.seq
       and not exists (select from hub.view_row r
                       where r.view_id = f.view_id and r.golden_id = f.golden_id and r.seq = f.seq)
     returning 1

@@ -39,14 +39,15 @@ cross join lateral (select metering_point_id from golden.appointment g
 # other recipient from its first appointment on.
 _REGISTER = """
 with registered as (
-    insert into hub.view (name, message, role, recipient)
-    select c.name, c.message, c.role, r.recipient
-    from unnest(%(names)s::text[], %(messages)s::text[], %(roles)s::text[]) c (name, message, role)
+    insert into hub.view (name, message, role, recipient, contract)
+    select c.name, c.message, c.role, r.recipient, c.contract
+    from unnest(%(names)s::text[], %(messages)s::text[], %(roles)s::text[], %(digests)s::text[])
+        c (name, message, role, contract)
     join (select role, mpid as recipient from golden.participant
           union select kind, participant from golden.source_system where participant is not null
           {appointed}) r using (role)
     where not exists (select from hub.view v where v.name = c.name and v.recipient = r.recipient)
-    group by c.name, c.message, c.role, r.recipient
+    group by c.name, c.message, c.role, r.recipient, c.contract
     order by r.recipient, c.name
     returning view_id, name
 ), headed as (
@@ -60,6 +61,15 @@ union select g.role, g.service_mpid from (select distinct golden_id from project
 join golden.appointment g on g.metering_point_id = t.golden_id
 where {composition.STANDS} and g.service_mpid is not null
 """  # noqa: S608 - made of constants
+
+_NEXT = """
+with noted as (
+    insert into projection_point (golden_id)
+    select golden_id from golden.metering_point where golden_id > %(after)s order by golden_id limit %(limit)s
+    returning golden_id
+)
+select max(golden_id) from noted
+"""
 
 _ALL = "insert into projection_point (golden_id) select golden_id from golden.metering_point"
 
@@ -81,10 +91,14 @@ def note(connection: psycopg.Connection) -> None:
     connection.execute("insert into projection_point select golden_id, committed_at from touched_point")
 
 
-def project_all(connection: psycopg.Connection) -> None:
-    """Take note of every metering point, as a contract that has changed requires."""
+def project_next(connection: psycopg.Connection, *, after: int, limit: int) -> int | None:
+    """Take note of the next metering points by golden id, as a contract that has changed requires.
+
+    Returns the last id, after which to go on; None when there was none left.
+    """
     prepare(connection)
-    connection.execute(_ALL)
+    row = connection.execute(_NEXT, {"after": after, "limit": limit}).fetchone()
+    return row[0] if row else None
 
 
 def prepare(connection: psycopg.Connection) -> None:
@@ -129,6 +143,7 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> psycopg
         "names": [contract.name for contract in declared],
         "messages": [contract.message.value for contract in declared],
         "roles": [contract.role.value for contract in declared],
+        "digests": [contract.digest for contract in declared],
         "covering": [contract.name for contract in declared if contract.covers_all],
     }
     query = _REGISTER.format(appointed=appointed)

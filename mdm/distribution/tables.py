@@ -39,6 +39,7 @@ view = Table(
     Column("role", Text, nullable=False),
     Column("recipient", Text, nullable=False, comment="MPID of the organisation whose view it is."),
     Column("created_at", _Moment, nullable=False, server_default=text("now()")),
+    Column("contract", Text, nullable=False, comment="Digest of the contract by which its rows were made."),
     UniqueConstraint("name", "recipient"),
     schema=SCHEMA,
     comment="Views: a contract and the one organisation that may see these rows (law 11).",

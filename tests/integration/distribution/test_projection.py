@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from golden_records import reference
 from mdm import db
-from mdm.distribution import composition, contracts, feed, json_schemas, projection
+from mdm.distribution import composition, contracts, feed, json_schemas
 from tests.factories import mpan
 from tests.integration.distribution import market as markets
 from tests.integration.distribution.market import ADDRESSES, CONTRACTS, METERS, Market, canonical
@@ -371,14 +371,6 @@ def test_projection_enters_large_tables_by_their_indexes(market: Market) -> None
     plan = "\n".join(line for (line,) in lines)
     for table in ("metering_point", "appointment"):
         assert f"Seq Scan on {table}" not in plan
-
-
-def test_projecting_all_points_again_changes_nothing(market: Market) -> None:
-    whole_point(market)
-    market.publish(1)
-    with db.transaction(market.connection):
-        projection.project_all(market.connection)
-        assert feed.publish(market.connection) == 0
 
 
 def test_views_stand_on_debians_15(postgres15: str) -> None:
