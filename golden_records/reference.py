@@ -28,7 +28,7 @@ class SourceSystem:
 
 
 def write_standing(connection: psycopg.Connection) -> None:
-    """Write what ships with the package: the catalogue, the distributors' areas and the participants.
+    """Write what ships with the package and holds for any hub: the catalogue and the distributors' areas.
 
     Several commands that start at once do so one after the other; readers go on meanwhile.
     """
@@ -39,7 +39,6 @@ def write_standing(connection: psycopg.Connection) -> None:
     write_distributor_areas(
         connection, (entry | {"gsp_group": group} for entry in areas for group in entry["gsp_groups"])
     )
-    write_participants(connection, _shipped("participants.yaml"))
 
 
 def _shipped(name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from golden_records import reference
 from mdm import db
+from mdm.demo import reference as market
 from mdm.embedded import EmbeddedServer
 
 
@@ -25,11 +26,12 @@ def fresh(server: EmbeddedServer, *, prefix: str = "test", template: str = "temp
 
 
 def create_template(server: EmbeddedServer, name: str) -> None:
-    """Create a database with the hub's present schema and standing data, to be copied for tests."""
+    """Create a database with the present schema, standing data and the market's participants, to be copied."""
     address = server.ensure_database(name)
     db.upgrade(address)
     with db.connect(address) as connection, db.transaction(connection):
         reference.write_standing(connection)
+        market.register_participants(connection)
 
 
 def _drop(server: EmbeddedServer, name: str) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from mdm import embedded, hub, telemetry
+from mdm import db, embedded, hub, telemetry
 from mdm.capture import registration
 from mdm.capture.sources import Source as Declared
+from mdm.demo import reference
 from mdm.demo.market import Dsns, Source
 from mdm.embedded import EmbeddedServer
 from mdm.errors import MdmError
@@ -109,11 +110,14 @@ def open_market(settings: Settings) -> Iterator[Installation]:
 
 @contextmanager
 def open_hub(settings: Settings) -> Iterator[str]:
-    """Start the hub's embedded server unless it is elsewhere, bring its schema up to date; give its DSN."""
+    """Start the hub's server unless it is elsewhere, bring it up to date, tell it who takes part; give its DSN."""
     with ExitStack() as stack:
         if not settings.database_url:
             stack.enter_context(_server(settings.hub_folder))
-        yield hub.initialise(settings)
+        address = hub.initialise(settings)
+        with db.connect(address) as connection, db.transaction(connection):
+            reference.register_participants(connection)
+        yield address
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """Standing data of the simulated market: who takes part, in which role, and where GSP groups lie."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
 
+import psycopg
 import yaml
+
+from golden_records import reference
 
 
 class Role(StrEnum):
@@ -52,7 +55,7 @@ def participants() -> tuple[Participant, ...]:
         Participant(
             **entry | {"role": Role(entry["role"]), "distributors": tuple(entry.get("distributors", ()))},
         )
-        for entry in _entries("participants.yaml")
+        for entry in _entries("mdm.demo", "participants.yaml")
     )
 
 
@@ -66,7 +69,7 @@ def distributor_areas() -> tuple[DistributorArea, ...]:
             valid_from=entry["valid_from"],
             valid_to=entry.get("valid_to"),
         )
-        for entry in _entries("gsp_groups.yaml")
+        for entry in _entries("golden_records", "reference/gsp_groups.yaml")
         for gsp_group in entry["gsp_groups"]
     )
 
@@ -76,7 +79,12 @@ def mpids(role: Role) -> tuple[str, ...]:
     return tuple(participant.mpid for participant in participants() if participant.role is role)
 
 
-def _entries(name: str) -> list[dict[str, Any]]:
-    text = resources.files("golden_records").joinpath("reference", name).read_text(encoding="utf-8")
+def register_participants(connection: psycopg.Connection) -> None:
+    """Tell a hub who takes part in the simulated market; a hub without the demo never hears of them."""
+    reference.write_participants(connection, map(asdict, participants()))
+
+
+def _entries(package: str, path: str) -> list[dict[str, Any]]:
+    text = resources.files(package).joinpath(*path.split("/")).read_text(encoding="utf-8")
     entries: list[dict[str, Any]] = yaml.safe_load(text)
     return entries

@@ -17,7 +17,7 @@ import psutil
 from mdm import db, embedded, hub
 from mdm.capture import checkpoint, registration, supervisor
 from mdm.db import Connection
-from mdm.demo import market, population
+from mdm.demo import market, population, reference
 from mdm.demo.market import Source
 from mdm.embedded import EmbeddedServer
 from mdm.settings import Settings
@@ -52,6 +52,7 @@ class Installation:
         loaded = population.load(self.dsns, points=points, seed=seed)
         market.publish(self.dsns)
         with self.connect_hub() as connection:
+            reference.register_participants(connection)
             for source in registration.choose(self.settings, SOURCES):
                 registration.register(connection, source)
         return loaded.rows

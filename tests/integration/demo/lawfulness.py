@@ -277,20 +277,20 @@ def _write_standing(connection: db.Connection) -> None:
             "insert into participant values (%s, %s, %s, %s, %s)",
             [
                 (each["mpid"], each["role"], each["valid_from"], each.get("valid_to"), each.get("distributors", []))
-                for each in _standing("participants.yaml")
+                for each in _standing("mdm.demo", "participants.yaml")
             ],
         )
         cursor.executemany(
             "insert into area values (%s, %s, %s)",
             [
                 (each["distributor"], group, each["valid_from"])
-                for each in _standing("gsp_groups.yaml")
+                for each in _standing("golden_records", "reference/gsp_groups.yaml")
                 for group in each["gsp_groups"]
             ],
         )
 
 
-def _standing(name: str) -> list[dict[str, Any]]:
-    text = resources.files("golden_records").joinpath("reference", name).read_text(encoding="utf-8")
+def _standing(package: str, path: str) -> list[dict[str, Any]]:
+    text = resources.files(package).joinpath(*path.split("/")).read_text(encoding="utf-8")
     entries: list[dict[str, Any]] = yaml.safe_load(text)
     return entries

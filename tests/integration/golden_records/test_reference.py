@@ -4,6 +4,8 @@ import threading
 
 from golden_records import reference, rows
 from mdm import db
+from mdm.embedded import EmbeddedServer
+from tests import databases
 from tests.acceptance import waiting
 
 
@@ -29,3 +31,12 @@ def test_two_commands_that_start_at_once_write_the_standing_data_one_after_the_o
         thread.join(20)
         assert failures == []
         assert rows.single(first, "select count(*) from golden.catalogue_item") > 0
+
+
+def test_a_new_hub_knows_every_distributors_area_and_no_participant(hub_server: EmbeddedServer) -> None:
+    with databases.fresh(hub_server) as dsn:
+        db.upgrade(dsn)
+        with db.connect(dsn) as connection, db.transaction(connection):
+            reference.write_standing(connection)
+            assert rows.single(connection, "select count(distinct distributor) from golden.distributor_area") == 29
+            assert rows.single(connection, "select count(*) from golden.participant") == 0
