@@ -11,6 +11,7 @@ class Name(StrEnum):
 
     CAPTURE_RATE = "capture_rate"
     GOLDEN_READ = "golden_read"
+    POPULATION_RATE = "population_rate"
     INITIAL_LOAD = "initial_load"
     FEED_LATENCY = "feed_latency"
     MASTERING_RATE = "mastering_rate"
@@ -45,6 +46,13 @@ BUDGETS = {
             unit="requests/s",
             first=0.5,
             then=0.8,
+        ),
+        Budget(
+            name=Name.POPULATION_RATE,
+            title="simulated market filled by COPY into its six databases, against 50,000 rows a second",
+            unit="rows/s",
+            first=1,
+            then=1,
         ),
         Budget(
             name=Name.INITIAL_LOAD,

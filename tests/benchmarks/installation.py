@@ -34,6 +34,14 @@ class NotInTime(Exception):
     """What was waited for did not come to pass."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """The rows of a market, and the seconds in which they were made and copied into its databases."""
+
+    rows: int
+    seconds: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Installation:
     """The servers of one folder and the workers that run on them."""
@@ -46,16 +54,18 @@ class Installation:
     dsns: Mapping[str, str]
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def fill(self, points: int, *, seed: int = 7) -> int:
-        """Load a population of so many metering points into the market and publish it; return its rows."""
+    def fill(self, points: int, *, seed: int = 7) -> Filled:
+        """Load a population of so many metering points into the market and publish it."""
         market.create(self.dsns)
+        began = time.perf_counter()
         loaded = population.load(self.dsns, points=points, seed=seed)
+        seconds = time.perf_counter() - began
         market.publish(self.dsns)
         with self.connect_hub() as connection:
             reference.register_participants(connection)
             for source in registration.choose(self.settings, SOURCES):
                 registration.register(connection, source)
-        return loaded.rows
+        return Filled(rows=loaded.rows, seconds=seconds)
 
     def connect_hub(self) -> Connection:
         """Open a session at the hub."""

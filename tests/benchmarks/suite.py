@@ -22,10 +22,11 @@ from tests.benchmarks import (
     initial_load,
     installation,
     mastering_rate,
+    population_rate,
     worker_memory,
 )
 from tests.benchmarks.budgets import BUDGETS, Measured, Name, Result, as_json
-from tests.benchmarks.installation import Installation
+from tests.benchmarks.installation import Filled, Installation
 
 RESULT = Path(".bench") / "result.json"
 
@@ -65,6 +66,7 @@ class Suite:
     note: Note
     _stack: ExitStack = field(default_factory=ExitStack)
     _installation: Installation | None = None
+    _filled: Filled | None = None
     _loaded: Measured | None = None
 
     def __enter__(self) -> Self:
@@ -77,17 +79,20 @@ class Suite:
         """Measure one budget."""
         match name:
             case Name.CAPTURE_RATE:
-                return self._capture_rate()
+                measured = self._capture_rate()
             case Name.GOLDEN_READ:
-                return self._golden_read()
+                measured = self._golden_read()
+            case Name.POPULATION_RATE:
+                measured = population_rate.of(self._fill(), self.size.points)
             case Name.INITIAL_LOAD:
-                return self._initial_load()
+                measured = self._initial_load()
             case Name.FEED_LATENCY:
-                return feed_latency.measure(self._streaming(), self.size.seconds)
+                measured = feed_latency.measure(self._streaming(), self.size.seconds)
             case Name.MASTERING_RATE:
-                return mastering_rate.measure(self._streaming(), self.size.changes)
+                measured = mastering_rate.measure(self._streaming(), self.size.changes)
             case Name.WORKER_MEMORY:
-                return worker_memory.measure(self._streaming(), self.size.transaction)
+                measured = worker_memory.measure(self._streaming(), self.size.transaction)
+        return measured
 
     def _capture_rate(self) -> Measured:
         found = capture_rate.measure(
@@ -100,12 +105,17 @@ class Suite:
         found = golden_read.measure(self._opened().hub, records=self.size.golden_records)
         return Measured(value=found.value, baseline=found.baseline)
 
-    def _initial_load(self) -> Measured:
-        """Fill the market and load it into the hub, once in a run."""
-        if self._loaded is None:
-            opened = self._opened()
+    def _fill(self) -> Filled:
+        """Fill the market, once in a run."""
+        if self._filled is None:
             self.note(f"filling the market with {self.size.points:,} metering points")
-            rows = opened.fill(self.size.points)
+            self._filled = self._opened().fill(self.size.points)
+        return self._filled
+
+    def _initial_load(self) -> Measured:
+        """Load the full market into the hub, once in a run."""
+        if self._loaded is None:
+            rows, opened = self._fill().rows, self._opened()
             self.note(f"loading {rows:,} rows into the hub")
             self._loaded = initial_load.measure(opened, rows)
             opened.stop()
