@@ -37,7 +37,8 @@ _FAREWELL = 1.0
 class Arrival:
     """Messages in the order of the stream; all that commits ahead of `wal_end` is in them or came before.
 
-    `is_urgent` tells that the source waits for an answer, as it does when it shuts down.
+    `is_urgent` tells that the position is to be answered at once: the source waits for that, as it does when it shuts
+    down, or the stream has just begun.
     """
 
     wire: Wire
@@ -88,6 +89,7 @@ class ReplicationStream:
         self._told = Lsn(0)
         self._told_at = -_LONGEST_SILENCE
         self._asked = False
+        self._was_greeted = False
         self._failure: BaseException | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="replication", daemon=True)
@@ -182,8 +184,11 @@ class ReplicationStream:
         if _KEEPALIVE.size in map(len, payloads):
             keepalives = [_KEEPALIVE.unpack(payload) for payload in payloads if len(payload) == _KEEPALIVE.size]
             payloads = [payload for payload in payloads if len(payload) != _KEEPALIVE.size]
-            wal_end, is_urgent = Lsn(max(one[1] for one in keepalives)), any(one[3] for one in keepalives)
+            is_urgent = any(one[3] for one in keepalives)
             self._asked |= is_urgent
+            # At the beginning the hub's position may be old, though nothing has been committed since.
+            wal_end, is_urgent = Lsn(max(one[1] for one in keepalives)), is_urgent or not self._was_greeted
+            self._was_greeted = True
         return Arrival(wire=Wire.pack(payloads), wal_end=wal_end, is_urgent=is_urgent)
 
     def _put(self, arrival: Arrival) -> None:

@@ -38,6 +38,20 @@ def test_a_streamed_source_shows_its_slot_its_load_and_its_lag(rig: Rig) -> None
     assert json.loads(json.dumps(behind.as_json()))["lag_bytes"] == behind.lag_bytes
 
 
+def test_a_source_without_changes_has_no_lag_as_soon_as_its_worker_runs_again(rig: Rig) -> None:
+    rig.fill(10)
+    running = rig.start()
+    rig.await_agreement()
+    running.end()
+    rig.source.execute("create table unpublished as select 1 as id")
+    rig.hub.execute("update hub.checkpoint set source_at = source_at - interval '1 hour'")
+    away = look(rig)
+    assert away.lag_seconds is not None
+    assert away.lag_seconds > 3600
+    rig.start()
+    wait_for(lambda: (found := look(rig)).worker_runs and found.lag_seconds == 0, seconds=5)
+
+
 def test_what_needs_a_person_is_shown_as_failed_with_the_error(rig: Rig) -> None:
     checkpoint.fail(rig.hub, rig.captured.source_id, error="mend it", needs_person=True)
     assert (look(rig).state, look(rig).last_error) == ("failed", "mend it")
