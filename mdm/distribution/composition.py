@@ -50,7 +50,8 @@ appointed as materialized (
     from point
     cross join lateral (select * from golden.appointment g
                         where g.metering_point_id = point.point_id and {stands}
-                          and g.role is not null and g.service_mpid is not null offset 0) ap
+                          and g.role is not null and g.service_mpid is not null
+                          and g.contract_reference is not null offset 0) ap
     left join lateral (select * from golden.contract g where g.golden_id = ap.contract_id offset 0) c on true
 )"""
 

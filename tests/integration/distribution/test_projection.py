@@ -229,6 +229,17 @@ def test_main_meter_is_no_check_meter_and_the_last_installed(market: Market) -> 
     ]
 
 
+def test_an_appointment_is_in_no_view_before_its_contract_reference_is_known(market: Market) -> None:
+    point = market.add_point(1)
+    market.appoint(point, contract_reference=None)
+    market.publish(point)
+    assert market.content("mss-appointment", "BOLT") == market.content("mss-metering-point", "BOLT") == {}
+    assert market.content("mds-metering-point", "SETL")[point]["appointments"] == []
+    market.appoint(point)
+    market.publish(point)
+    assert [body["contract_reference"] for body in market.content("mss-appointment", "BOLT").values()] == ["C1"]
+
+
 def test_market_wide_service_that_comes_late_gets_every_point(market: Market) -> None:
     market.add_point(1)
     market.add_point(2)

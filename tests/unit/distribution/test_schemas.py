@@ -1,5 +1,6 @@
 """The published schemas are themselves valid, and take what a view may hold but nothing else."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -60,8 +61,18 @@ def test_xml_of_upserts_and_deletes_keeps_to_the_xsd() -> None:
     xsd(APPOINTMENT).assertValid(document(BODY, None))
 
 
-def test_xsd_refuses_a_message_without_its_mpan() -> None:
-    assert not xsd(APPOINTMENT).validate(document('{"meter_id":"L 1","status":"active"}'))
+@pytest.mark.parametrize("member", ["mpan_core", "contract_reference", "status"])
+def test_schemas_refuse_an_appointment_without_what_the_interface_demands(member: str) -> None:
+    body = {name: value for name, value in json.loads(BODY).items() if name != member}
+    head = {"data_sender_id": "EELC", "data_created_date": "2026-01-15T12:00:00Z"}
+    assert not xsd(APPOINTMENT).validate(document(json.dumps(body)))
+    assert not Draft202012Validator(json_schemas.of_message(APPOINTMENT)).is_valid(head | body)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+def test_every_appointment_has_its_contract_reference(contract: Contract) -> None:
+    references = [item for item in contract.walk() if item.name == "contract_reference"]
+    assert [item.required for item in references] == [True]
 
 
 def test_character_that_xml_cannot_carry_is_replaced() -> None:
@@ -74,6 +85,7 @@ def test_json_schema_refuses_a_member_that_is_not_in_the_contract() -> None:
         "data_sender_id": "EELC",
         "data_created_date": "2026-01-15T12:00:00Z",
         "mpan_core": "1" * 13,
+        "contract_reference": "C1",
         "status": "active",
     }
     schema = json_schemas.of_message(APPOINTMENT)
