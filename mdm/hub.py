@@ -1,11 +1,16 @@
 """Where the hub's own database is: on a server of the user's choice, or on the embedded one."""
 
 from golden_records import reference
-from mdm import db, embedded
+from mdm import cluster, db, embedded
 from mdm.embedded import EmbeddedServer
+from mdm.errors import MdmError
 from mdm.settings import Settings
 
 DATABASE = "hub"
+
+
+class HubAbsent(MdmError):
+    """There is no hub, or none that runs; the message says how to get one."""
 
 
 def dsn(settings: Settings) -> str:
@@ -13,6 +18,21 @@ def dsn(settings: Settings) -> str:
     if settings.database_url:
         return settings.database_url.get_secret_value()
     return embedded.start(settings.hub_folder).ensure_database(DATABASE)
+
+
+def running_dsn(settings: Settings) -> str:
+    """Return the DSN of the hub's database without starting anything; raises HubAbsent."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    server = embedded.find(settings.hub_folder)
+    if server is not None:
+        return server.dsn(DATABASE)
+    place = settings.data_folder.resolve()
+    if cluster.major_version(settings.hub_folder) is None:
+        raise HubAbsent(
+            f"There is no hub in {place} yet: run 'mdm init' to make one, or set MDM_DATABASE_URL to where one is."
+        )
+    raise HubAbsent(f"The hub in {place} does not run: start it with 'mdm db start'.")
 
 
 def start_embedded(settings: Settings) -> list[EmbeddedServer]:

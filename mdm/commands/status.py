@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mdm.capture.status import SourceStatus
+    from mdm.settings import Settings
 
 app = typer.Typer()
 
@@ -24,19 +25,20 @@ def status(
     """Show each source's state, lag, held WAL, rate and last error.
 
     The states are new, loading, assembling, streaming, reloading, failed. Lag is what the hub has not mastered yet;
-    held WAL is what the slot keeps the source from removing.
+    held WAL is what the slot keeps the source from removing. It starts nothing: without a hub that runs it says so, in
+    JSON as {"error": ...}, and exits with 1.
 
     Example: mdm status --watch
     """
     from rich.console import Console
     from rich.live import Live
 
-    from mdm import db, hub, settings
+    from mdm import db, settings
     from mdm.capture import registration
     from mdm.capture import status as capture_status
 
     chosen = settings.load()
-    with db.connect(hub.dsn(chosen), application_name="mdm status") as connection:
+    with db.connect(_hub_dsn(chosen, as_json=as_json), application_name="mdm status") as connection:
 
         def look() -> list["SourceStatus"]:
             return capture_status.collect(connection, registration.watch(chosen, sources or []))
@@ -51,6 +53,17 @@ def status(
             while watch:
                 time.sleep(1)
                 live.update(_table(look()), refresh=True)
+
+
+def _hub_dsn(chosen: "Settings", *, as_json: bool) -> str:
+    from mdm import hub
+
+    try:
+        return hub.running_dsn(chosen)
+    except hub.HubAbsent as absent:
+        if as_json:
+            typer.echo(json.dumps({"error": str(absent)}))
+        raise
 
 
 def _print(statuses: list["SourceStatus"], *, as_json: bool) -> None:
