@@ -25,7 +25,7 @@ RULES = (
         ),
         items=("role", "market_segment"),
         owner="registration",
-        response_code="REG1031",
+        response_codes=("REG1031",),
         explanation="MSS serves the smart, MSA the advanced, UMSO the unmetered segment.",
         mend="Correct the market segment of the point, or appoint a service of the role that fits it.",
     ),

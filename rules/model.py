@@ -53,7 +53,10 @@ _COLUMNS: dict[Scope, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A consistency rule. `violated` is a SQL condition over the columns of `scope`: true speaks against the row."""
+    """A consistency rule. `violated` is a SQL condition over the columns of `scope`: true speaks against the row.
+
+    `response_codes` are those by which the industry's own messages refuse the same faults.
+    """
 
     code: int
     title: str
@@ -64,5 +67,5 @@ class Rule:
     owner: str
     explanation: str
     mend: str
-    response_code: str | None = None
+    response_codes: tuple[str, ...] = ()
     version: int = 1
