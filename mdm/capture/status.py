@@ -1,7 +1,7 @@
 """How the capture of each source stands: state, lag, what its slot holds back, rate, last error, progress of its load.
 
 Read from the hub's checkpoint and from the source's own server; one that cannot be reached is told as such. The same
-is given as Prometheus metrics.
+is given as Prometheus metrics, and beside it what of the sources is open.
 """
 
 import threading
@@ -17,8 +17,9 @@ from prometheus_client.registry import Collector
 from psycopg.rows import dict_row
 
 from mdm import db
-from mdm.capture import checkpoint, loads, slots
+from mdm.capture import checkpoint, findings, loads, slots
 from mdm.capture.checkpoint import Checkpoint, State
+from mdm.capture.findings import Findings
 from mdm.capture.loads import TableLoad
 from mdm.capture.lsn import Lsn
 from mdm.capture.sources import Source
@@ -161,12 +162,13 @@ def _lag_seconds(known: Checkpoint | None, at_source: _AtSource) -> float | None
 
 
 class SourceCollector(Collector):
-    """Gives the sources' status to Prometheus; asks for it in a thread of its own, so that no scrape waits."""
+    """Gives the sources' status and what is open to Prometheus; looks in a thread of its own: no scrape waits."""
 
     def __init__(self, hub_dsn: str, watched: Sequence[Watched]) -> None:
         self._hub_dsn = hub_dsn
         self._watched = watched
         self._statuses: list[SourceStatus] = []
+        self._findings: Findings | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="source status", daemon=True)
 
@@ -182,17 +184,19 @@ class SourceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the last look."""
-        return metrics(self._statuses)
+        yield from metrics(self._statuses)
+        if self._findings is not None:
+            yield from findings.metrics(self._findings)
 
     def _watch(self) -> None:
         while not self._closing.is_set():
             try:
                 with db.connect(self._hub_dsn, application_name="mdm status", wait=0) as hub:
                     while not self._closing.is_set():
-                        self._statuses = collect(hub, self._watched)
+                        self._statuses, self._findings = collect(hub, self._watched), findings.count(hub)
                         self._closing.wait(_BETWEEN_SCRAPES)
             except (MdmError, psycopg.Error):
-                self._statuses = []
+                self._statuses, self._findings = [], None
                 self._closing.wait(_BETWEEN_SCRAPES)
 
 

@@ -81,5 +81,7 @@ def test_metrics_say_the_same(rig: Rig) -> None:
     collector.close()
     assert f'mdm_source_state{{source="{name}",state="streaming"}} 1.0' in text
     assert f'mdm_source_changes_total{{source="{name}"}}' in text
+    assert f'mdm_quarantine_open{{source="{name}"}} 0.0' in text
+    assert f'mdm_conflicts_open{{owner="distributor",source="{name}"}} 0.0' in text
     assert f'mdm_source_lag_bytes{{source="{name}"}}' in text
     assert f'mdm_source_wal_status{{source="{name}",wal_status="reserved"}} 1.0' in text
