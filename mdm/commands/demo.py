@@ -43,7 +43,9 @@ _Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the market and the
 _Folder = Annotated[
     Path | None, typer.Option(help="The data folder, kept between runs. (default: MDM_DATA_FOLDER or .mdm)")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print the summary of --once as JSON.")]
+_Json = Annotated[
+    bool, typer.Option("--json", help="Print the summary as JSON, progress on standard error; implies --once.")
+]
 
 
 @app.command()
@@ -69,6 +71,7 @@ def demo(
     from mdm.demo import running
     from mdm.demo.filling import Wanted
 
+    once = once or as_json
     chosen = settings.load()
     if data is not None:
         chosen = chosen.model_copy(update={"data_folder": data})
