@@ -205,7 +205,7 @@ RUBBISH: tuple[tuple[str, tuple[object, ...], str, str], ...] = (
     (METER, (36, GOOD, "G6", "M", None, 5, "2020-01-02", "2020-01-01 00:00:00", None), "meter|36", "stand in order"),
     (METER, (37, GOOD, None, "M", None, 5, None, None, None), "meter|37", "no key"),
     (METER, (38, GOOD, "G7", "M", None, "3000000000", None, None, None), "meter|38", "digits"),
-    (METER, (39, GOOD, "G8", "M", None, 5, None, None, noise(6_500)), "meter|39", "bytes"),
+    (METER, (39, GOOD, "G8", "M", None, 5, None, None, noise(6_500)), "meter|39", "not of the format"),
     (SITE, (mpan(13), noise(2_900), noise(2_900), "BA1 1AA", None), f"site|{mpan(13)}", "not of the format"),
 )
 
@@ -320,18 +320,18 @@ def test_odd_but_lawful_text_arrives_as_it_was_written(wild: Installation) -> No
     assert whole(wild) == []
 
 
-def test_long_values_that_come_together_at_one_point_do_not_stop_the_worker(wild: Installation) -> None:
+def test_a_thousand_meters_that_come_together_at_one_point_do_not_stop_the_worker(wild: Installation) -> None:
     wild.start_workers()
     wild.await_caught_up()
-    numbers = range(1, 60)
+    numbers = range(1, 1_001)
     write(
         wild,
         (POINT, (1, GOOD, "R", "2020-01-01", None, None)),
-        *((METER, (each, GOOD, f"G{each}", noise(60), noise(60), 5, None, None, noise(3_000))) for each in numbers),
+        *((METER, (each, GOOD, f"G{each}", noise(60), noise(60), 5, None, None, "MAIN_")) for each in numbers),
     )
     assert wild.ended("wild") is None, wild.said("wild")
     assert held(wild) == {}
-    assert wild.one("select count(*) from golden.meter where length(meter_type) = 3000") == len(numbers)
+    assert wild.one("select count(*) from golden.meter where length(model) = 60") == len(numbers)
     assert whole(wild) == []
 
 

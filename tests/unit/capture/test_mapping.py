@@ -70,6 +70,17 @@ SOURCE = Source.model_validate(
                     },
                 ],
             },
+            "public.link": {
+                "key": ["mpan", "kind"],
+                "records": [
+                    {
+                        "entity": "metering_point",
+                        "group": "link",
+                        "identity": {"mpan": "mpan"},
+                        "items": {"linked_mpan": "other", "link_kind": "kind"},
+                    }
+                ],
+            },
             "public.device": {
                 "key": ["serial"],
                 "records": [
@@ -80,6 +91,7 @@ SOURCE = Source.model_validate(
                         "items": {
                             "meter_id": "serial",
                             "make": "make",
+                            "meter_type": "kind",
                             "displayed_digits": "digits",
                             "installation_date": "fitted",
                         },
@@ -113,7 +125,8 @@ PERIOD = relation(
 )
 POINT_COLUMNS = ["mpan", "metered", "line_1", "line_2", "postcode", "uprn", "note"]
 POINT = relation("point", POINT_COLUMNS, key=["mpan"])
-DEVICE = relation("device", ["serial", "make", "digits", "fitted", "mpan"], key=["serial"])
+DEVICE = relation("device", ["serial", "make", "kind", "digits", "fitted", "mpan"], key=["serial"])
+LINK = relation("link", ["mpan", "kind", "other"], key=["mpan", "kind"])
 MPAN = "1012345678905"
 
 
@@ -141,7 +154,8 @@ def point(**columns: str | None) -> dict[str, str | None]:
 
 
 def device(**columns: str | None) -> dict[str, str | None]:
-    return {"serial": "E123", "make": "Elster", "digits": "5", "fitted": "2020-02-29", "mpan": MPAN} | columns
+    ordinary = {"serial": "E123", "make": "Elster", "kind": "S2A", "digits": "5", "fitted": "2020-02-29", "mpan": MPAN}
+    return ordinary | columns
 
 
 def test_an_insert_becomes_a_change_and_a_record() -> None:
@@ -306,6 +320,8 @@ def test_rows_with_different_unchanged_values_each_keep_their_own() -> None:
         ({"fitted": "0044-03-15 BC"}, "column fitted: not a date"),
         ({"fitted": "yesterday"}, "column fitted: not a date"),
         ({"serial": "1234567890123"}, "column serial: not of the format of meter_id"),
+        ({"kind": "SMETS2"}, "column kind: not of the format of meter_type"),
+        ({"kind": "S-2"}, "column kind: not of the format of meter_type"),
     ],
 )
 def test_what_cannot_be_typed_is_rejected_with_its_column_and_never_its_value(
@@ -315,6 +331,21 @@ def test_what_cannot_be_typed_is_rejected_with_its_column_and_never_its_value(
     assert only(mapped.rejects) == {"change_no": 2, "reason": reason}
     assert mapped.changes.height == 2
     assert mapped.records["change_no"].to_list() == [1]  # the last good value of the other stays
+
+
+@pytest.mark.parametrize("kind", ["S1", "2ADF", "LEAD_", "MAIN_", "RCAMR", "CHECK", "SPECL", "s2b"])
+def test_a_meter_type_is_a_code_of_at_most_five_characters(kind: str) -> None:
+    mapped = map_changes(DEVICE, change("c", device(kind=kind)))
+    assert mapped.rejects.is_empty()
+    assert values(only(mapped.records))["meter_type"] == kind.upper()
+
+
+def test_a_link_is_of_one_of_four_kinds() -> None:
+    kinds = ["IMPORT", "export", "PRIMARY", "SECONDARY", "OTHER"]
+    mapped = map_changes(LINK, *(change("c", {"mpan": MPAN, "kind": kind, "other": MPAN}) for kind in kinds))
+    assert only(mapped.rejects) == {"change_no": 5, "reason": "column kind: not of the format of link_kind"}
+    known = [json.loads(text)["link_kind"] for text in mapped.records["item_values"]]
+    assert known == ["IMPORT", "EXPORT", "PRIMARY", "SECONDARY"]
 
 
 def test_a_code_that_the_map_lacks_is_rejected() -> None:
@@ -395,19 +426,19 @@ def test_changes_of_several_tables_are_numbered_in_commit_order() -> None:
 
 
 def test_a_missing_mapped_column_is_refused_with_table_column_and_remedy() -> None:
-    renamed = relation("device", ["serial", "make", "digit_count", "fitted", "mpan"], key=["serial"])
+    renamed = relation("device", ["serial", "make", "kind", "digit_count", "fitted", "mpan"], key=["serial"])
     with pytest.raises(SchemaBroken, match=r"public\.device no longer has the mapped column digits.*mapping"):
         map_changes(renamed, change("c", {"serial": "E1"}))
 
 
 def test_a_key_that_deletes_would_not_carry_is_refused() -> None:
-    other_key = relation("device", ["serial", "make", "digits", "fitted", "mpan"], key=["mpan"])
+    other_key = relation("device", ["serial", "make", "kind", "digits", "fitted", "mpan"], key=["mpan"])
     with pytest.raises(SchemaBroken, match="replica identity full"):
         map_changes(other_key, change("c", device()))
 
 
 def test_a_new_column_passes_in_the_payload_alone() -> None:
-    wider = relation("device", ["serial", "make", "digits", "fitted", "mpan", "colour"], key=["serial"])
+    wider = relation("device", ["serial", "make", "kind", "digits", "fitted", "mpan", "colour"], key=["serial"])
     mapped = map_changes(wider, change("c", device() | {"colour": "grey"}))
     assert json.loads(only(mapped.changes)["payload"])["colour"] == "grey"
     assert "colour" not in values(only(mapped.records))
@@ -435,7 +466,7 @@ def test_a_batch_is_cut_at_a_transaction() -> None:
 GARBAGE = st.none() | st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 
 
-@given(st.lists(st.tuples(GARBAGE, GARBAGE, GARBAGE, GARBAGE, GARBAGE), min_size=1, max_size=6))
+@given(st.lists(st.tuples(*[GARBAGE] * len(DEVICE.columns)), min_size=1, max_size=6))
 def test_nothing_raises_on_garbage_and_every_row_is_kept(rows: list[tuple[str | None, ...]]) -> None:
     names = [column.name for column in DEVICE.columns]
     mapped = map_changes(DEVICE, *(change("c", dict(zip(names, row, strict=True))) for row in rows))

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from golden_records import catalogue
 from mdm.demo import points, population
 from mdm.demo.draws import Draws
 
@@ -85,3 +86,11 @@ def test_meter_ids_differ_even_without_their_spaces(generated: pl.DataFrame) -> 
     ids = generated["meter_id"].drop_nulls()
     assert ids.str.replace_all(" ", "").n_unique() == len(ids)
     assert ids.str.len_chars().max() == 10
+
+
+def test_kinds_of_links_and_types_and_digits_of_meters_are_valid(generated: pl.DataFrame) -> None:
+    point, meter = (catalogue.load().entity(name) for name in ("metering_point", "meter"))
+    known = {item.name: item for item in (*point.items, *meter.items)}
+    assert set(generated["link_kind"].drop_nulls()) == set(known["link_kind"].values)
+    assert generated["meter_type"].drop_nulls().str.contains(known["meter_type"].format or "").all()
+    assert generated["displayed_digits"].drop_nulls().is_between(0, 9).all()
