@@ -5,10 +5,10 @@ import polars as pl
 from mdm.demo import contracts
 from mdm.demo.premises import LINES
 from mdm.demo.reference import Role
+from mdm.demo.systems import appointments
+from mdm.demo.systems.appointments import Appointments
 from mdm.demo.systems.system import (
-    DAY,
     GONE,
-    SWITCHED,
     Action,
     Service,
     System,
@@ -22,6 +22,21 @@ from mdm.demo.systems.system import (
 _SERVICE = Service(role=Role.MSA, mpid="DART")
 _SERVED = served_by(_SERVICE)
 _ADDRESS_LINES = tuple(f"addr_{number}" for number in range(1, 10))
+
+_APPOINTMENTS = Appointments(
+    service=_SERVICE,
+    table="agent_appointment",
+    mpan="mpan_core",
+    since="efd",
+    until="etd",
+    supplier="supplier_id",
+    reference="contract_no",
+    status="status",
+    scenario="scenario",
+    codes={word: word for word in ("proposed", "accepted", "active", "lapsed")} | {"de-appointed": "ended"},
+    mpan_type="bpchar",
+    status_type="appointment_status",
+)
 
 _PROJECTIONS = (
     project(
@@ -64,55 +79,21 @@ _PROJECTIONS = (
         connection_types=pl.lit(contracts.CONNECTION_TYPES[Role.MSA]),
         segments="market_segment",
     ),
-    project(
-        "agent_appointment",
-        _SERVED & SWITCHED,
-        mpan_core="mpan",
-        efd="first_appointed",
-        etd=pl.col("switched") - DAY,
-        supplier_id="former_supplier",
-        contract_no="former_reference",
-        status=pl.lit("ended"),
-        scenario=pl.lit("ALG"),
-    ),
-    project(
-        "agent_appointment",
-        _SERVED,
-        mpan_core="mpan",
-        efd="appointed_from",
-        etd="gone",
-        supplier_id="supplier",
-        contract_no="reference",
-        status=pl.when(GONE).then(pl.lit("ended")).otherwise(pl.lit("active")),
-        scenario="scenario",
-    ),
+    *appointments.projections(_APPOINTMENTS),
 )
-
-_STATUS = """(case %(status)s when 'de-appointed' then 'ended' else %(status)s end)::appointment_status"""
 
 _SET_ADDRESS = f"""
 update premises set ({", ".join(_ADDRESS_LINES)}, postcode, uprn) = row ({placeholders((*LINES, "postcode", "uprn"))})
 where mpan_core = any(%(mpans)s::bpchar[])
 """
 
-_ACTIONS = {
+_APPOINTED = appointments.actions(_APPOINTMENTS)
+
+_ACTIONS = _APPOINTED | {
     Action.SWITCH_SUPPLIER: (
         """
         update metering_system set supplier_id = %(supplier)s, supplier_efd = %(day)s, last_modified = now()
         where mpan_core = any(%(mpans)s::bpchar[])
-        """,
-    ),
-    Action.FOLLOW_SUPPLIER: (
-        """
-        update agent_appointment set etd = %(day)s::date - 1, status = 'ended'
-        where mpan_core = any(%(mpans)s::bpchar[]) and status = 'active'
-        """,
-        """
-        insert into agent_appointment (mpan_core, efd, supplier_id, contract_no, status, scenario)
-        select mpan_core, %(day)s, %(supplier)s::text, 'DA' || left(%(supplier)s::text, 2) || %(suffix)s, 'active',
-               'COS'
-        from agent_appointment
-        where mpan_core = any(%(mpans)s::bpchar[]) and etd = %(day)s::date - 1 and status = 'ended'
         """,
     ),
     Action.UNDO_SWITCH: (
@@ -120,41 +101,7 @@ _ACTIONS = {
         update metering_system set supplier_id = %(supplier)s, supplier_efd = %(supplied_from)s, last_modified = now()
         where mpan_core = %(mpan)s::bpchar
         """,
-        "delete from agent_appointment where mpan_core = %(mpan)s::bpchar and efd = %(day)s",
-        """
-        update agent_appointment set etd = null, status = 'active'
-        where mpan_core = %(mpan)s::bpchar and etd = %(day)s::date - 1 and status = 'ended'
-        """,
-    ),
-    Action.END_APPOINTMENT: (
-        f"""
-        update agent_appointment set etd = %(day)s::date - 1, status = {_STATUS}
-        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
-        """,
-    ),
-    Action.APPOINT: (
-        f"""
-        insert into agent_appointment (mpan_core, efd, supplier_id, contract_no, status, scenario)
-        values (%(mpan)s, %(day)s, %(supplier)s, %(reference)s, {_STATUS}, %(scenario)s)
-        """,
-    ),
-    Action.SET_APPOINTMENT_STATUS: (
-        f"""
-        update agent_appointment set status = {_STATUS}
-        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
-        """,
-    ),
-    Action.LAPSE_APPOINTMENT: (
-        """
-        update agent_appointment set status = 'lapsed', etd = efd
-        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
-        """,
-    ),
-    Action.REOPEN_APPOINTMENT: (
-        """
-        update agent_appointment set status = 'active', etd = null
-        where mpan_core = %(mpan)s::bpchar and efd = %(appointed_from)s
-        """,
+        *_APPOINTED[Action.UNDO_SWITCH],
     ),
     Action.ENERGISE: (
         """

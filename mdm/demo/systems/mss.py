@@ -4,10 +4,10 @@ import polars as pl
 
 from mdm.demo.premises import LINES
 from mdm.demo.reference import Role
+from mdm.demo.systems import appointments
+from mdm.demo.systems.appointments import Appointments
 from mdm.demo.systems.system import (
-    DAY,
     GONE,
-    SWITCHED,
     Action,
     Service,
     System,
@@ -21,6 +21,19 @@ from mdm.demo.systems.system import (
 _SERVICE = Service(role=Role.MSS, mpid="BOLT")
 _SERVED = served_by(_SERVICE)
 _ADDRESS_LINES = tuple(f"address_{line}" for line in LINES)
+
+_APPOINTMENTS = Appointments(
+    service=_SERVICE,
+    table="appointment",
+    mpan="mpxn",
+    since="appointed_from",
+    until="appointed_to",
+    supplier="supplier",
+    reference="agreement_ref",
+    status="state",
+    scenario="reason",
+    codes={"proposed": "PROP", "accepted": "ACC", "active": "LIVE", "lapsed": "LAPSED", "de-appointed": "ENDED"},
+)
 
 _PROJECTIONS = (
     project("supply_point", _SERVED & ~GONE, mpxn="mpan", supplier="supplier", supplier_since="supplied_from"),
@@ -47,93 +60,28 @@ _PROJECTIONS = (
         status_from=pl.format("{} 00:00 Europe/London", "energised_from"),
         status=coded("energisation_status", E="ENERGISED", D="DE-ENERGISED", U="UNKNOWN"),
     ),
-    project(
-        "appointment",
-        _SERVED & SWITCHED,
-        mpxn="mpan",
-        appointed_from="first_appointed",
-        appointed_to=pl.col("switched") - DAY,
-        supplier="former_supplier",
-        agreement_ref="former_reference",
-        state=pl.lit("ENDED"),
-        reason=pl.lit("ALG"),
-    ),
-    project(
-        "appointment",
-        _SERVED,
-        mpxn="mpan",
-        appointed_from="appointed_from",
-        appointed_to="gone",
-        supplier="supplier",
-        agreement_ref="reference",
-        state=pl.when(GONE).then(pl.lit("ENDED")).otherwise(pl.lit("LIVE")),
-        reason="scenario",
-    ),
+    *appointments.projections(_APPOINTMENTS),
 )
-
-_STATE = """case %(status)s when 'proposed' then 'PROP' when 'accepted' then 'ACC' when 'active' then 'LIVE'
-            when 'lapsed' then 'LAPSED' else 'ENDED' end"""
 
 _SET_ADDRESS = f"""
 update site set ({", ".join(_ADDRESS_LINES)}, post_code, uprn) = row ({placeholders((*LINES, "postcode", "uprn"))})
 where mpxn = any(%(mpans)s::text[])
 """
 
-_ACTIONS = {
+_APPOINTED = appointments.actions(_APPOINTMENTS)
+
+_ACTIONS = _APPOINTED | {
     Action.SWITCH_SUPPLIER: (
         """
         update supply_point set supplier = %(supplier)s, supplier_since = %(day)s
         where mpxn = any(%(mpans)s::text[])
         """,
     ),
-    Action.FOLLOW_SUPPLIER: (
-        """
-        update appointment set appointed_to = %(day)s::date - 1, state = 'ENDED'
-        where mpxn = any(%(mpans)s::text[]) and state = 'LIVE'
-        """,
-        """
-        insert into appointment (mpxn, appointed_from, supplier, agreement_ref, state, reason)
-        select mpxn, %(day)s, %(supplier)s::text, 'BO' || left(%(supplier)s::text, 2) || %(suffix)s, 'LIVE', 'COS'
-        from appointment
-        where mpxn = any(%(mpans)s::text[]) and appointed_to = %(day)s::date - 1 and state = 'ENDED'
-        """,
-    ),
     Action.UNDO_SWITCH: (
         """
         update supply_point set supplier = %(supplier)s, supplier_since = %(supplied_from)s where mpxn = %(mpan)s
         """,
-        "delete from appointment where mpxn = %(mpan)s and appointed_from = %(day)s",
-        """
-        update appointment set appointed_to = null, state = 'LIVE'
-        where mpxn = %(mpan)s and appointed_to = %(day)s::date - 1 and state = 'ENDED'
-        """,
-    ),
-    Action.END_APPOINTMENT: (
-        f"""
-        update appointment set appointed_to = %(day)s::date - 1, state = {_STATE}
-        where mpxn = %(mpan)s and appointed_from = %(appointed_from)s
-        """,
-    ),
-    Action.APPOINT: (
-        f"""
-        insert into appointment (mpxn, appointed_from, supplier, agreement_ref, state, reason)
-        values (%(mpan)s, %(day)s, %(supplier)s, %(reference)s, {_STATE}, %(scenario)s)
-        """,
-    ),
-    Action.SET_APPOINTMENT_STATUS: (
-        f"update appointment set state = {_STATE} where mpxn = %(mpan)s and appointed_from = %(appointed_from)s",
-    ),
-    Action.LAPSE_APPOINTMENT: (
-        """
-        update appointment set state = 'LAPSED', appointed_to = appointed_from
-        where mpxn = %(mpan)s and appointed_from = %(appointed_from)s
-        """,
-    ),
-    Action.REOPEN_APPOINTMENT: (
-        """
-        update appointment set state = 'LIVE', appointed_to = null
-        where mpxn = %(mpan)s and appointed_from = %(appointed_from)s
-        """,
+        *_APPOINTED[Action.UNDO_SWITCH],
     ),
     Action.ENERGISE: (
         """

@@ -6,10 +6,10 @@ import polars as pl
 
 from mdm.demo.premises import LINES
 from mdm.demo.reference import Role
+from mdm.demo.systems import appointments
+from mdm.demo.systems.appointments import Appointments
 from mdm.demo.systems.system import (
-    DAY,
     GONE,
-    SWITCHED,
     Action,
     Service,
     System,
@@ -34,6 +34,19 @@ def _inventory(index: int) -> str:
     return json.dumps(items)
 
 
+_APPOINTMENTS = Appointments(
+    service=_SERVICE,
+    table="ums_appointment",
+    mpan="mpan",
+    since="from_date",
+    until="to_date",
+    supplier="supplier_mpid",
+    reference="contract_ref",
+    status="status",
+    scenario="scenario",
+    codes={"proposed": "P", "accepted": "A", "active": "L", "lapsed": "X", "de-appointed": "E"},
+)
+
 _PROJECTIONS = (
     project(
         "unmetered_supply",
@@ -49,90 +62,26 @@ _PROJECTIONS = (
         inventory=pl.col("index").map_elements(_inventory, return_dtype=pl.String),
     ),
     project("location", _SERVED & ~GONE, mpan="mpan", **lines(*LINES), postcode="postcode", uprn="uprn"),
-    project(
-        "ums_appointment",
-        _SERVED & SWITCHED,
-        mpan="mpan",
-        from_date="first_appointed",
-        to_date=pl.col("switched") - DAY,
-        supplier_mpid="former_supplier",
-        contract_ref="former_reference",
-        status=pl.lit("E"),
-        scenario=pl.lit("ALG"),
-    ),
-    project(
-        "ums_appointment",
-        _SERVED,
-        mpan="mpan",
-        from_date="appointed_from",
-        to_date="gone",
-        supplier_mpid="supplier",
-        contract_ref="reference",
-        status=pl.when(GONE).then(pl.lit("E")).otherwise(pl.lit("L")),
-        scenario="scenario",
-    ),
+    *appointments.projections(_APPOINTMENTS),
 )
-
-_STATUS = """case %(status)s when 'proposed' then 'P' when 'accepted' then 'A' when 'active' then 'L'
-             when 'lapsed' then 'X' else 'E' end"""
 
 _SET_ADDRESS = f"""
 update location set ({", ".join(LINES)}, postcode, uprn) = row ({placeholders((*LINES, "postcode", "uprn"))})
 where mpan = any(%(mpans)s)
 """
 
-_ACTIONS = {
+_APPOINTED = appointments.actions(_APPOINTMENTS)
+
+_ACTIONS = _APPOINTED | {
     Action.SWITCH_SUPPLIER: (
         "update unmetered_supply set supplier_mpid = %(supplier)s, supplier_from = %(day)s where mpan = any(%(mpans)s)",
-    ),
-    Action.FOLLOW_SUPPLIER: (
-        """
-        update ums_appointment set to_date = %(day)s::date - 1, status = 'E'
-        where mpan = any(%(mpans)s) and status = 'L'
-        """,
-        """
-        insert into ums_appointment (mpan, from_date, supplier_mpid, contract_ref, status, scenario)
-        select mpan, %(day)s, %(supplier)s::text, 'LA' || left(%(supplier)s::text, 2) || %(suffix)s, 'L', 'COS'
-        from ums_appointment where mpan = any(%(mpans)s) and to_date = %(day)s::date - 1 and status = 'E'
-        """,
     ),
     Action.UNDO_SWITCH: (
         """
         update unmetered_supply set supplier_mpid = %(supplier)s, supplier_from = %(supplied_from)s
         where mpan = %(mpan)s
         """,
-        "delete from ums_appointment where mpan = %(mpan)s and from_date = %(day)s",
-        """
-        update ums_appointment set to_date = null, status = 'L'
-        where mpan = %(mpan)s and to_date = %(day)s::date - 1 and status = 'E'
-        """,
-    ),
-    Action.END_APPOINTMENT: (
-        f"""
-        update ums_appointment set to_date = %(day)s::date - 1, status = {_STATUS}
-        where mpan = %(mpan)s and from_date = %(appointed_from)s
-        """,
-    ),
-    Action.APPOINT: (
-        f"""
-        insert into ums_appointment (mpan, from_date, supplier_mpid, contract_ref, status, scenario)
-        values (%(mpan)s, %(day)s, %(supplier)s, %(reference)s, {_STATUS}, %(scenario)s)
-        """,
-    ),
-    Action.SET_APPOINTMENT_STATUS: (
-        f"update ums_appointment set status = {_STATUS} where mpan = %(mpan)s and from_date = %(appointed_from)s",
-    ),
-    Action.LAPSE_APPOINTMENT: (
-        """
-        update ums_appointment set status = 'X', to_date = from_date
-        where mpan = %(mpan)s and from_date = %(appointed_from)s
-        """,
-    ),
-    Action.REOPEN_APPOINTMENT: (
-        """
-        update ums_appointment set status = 'L', to_date = null
-        where mpan = %(mpan)s and from_date = %(appointed_from)s
-        """,
+        *_APPOINTED[Action.UNDO_SWITCH],
     ),
     Action.ENERGISE: (
         """
