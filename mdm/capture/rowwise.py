@@ -280,7 +280,7 @@ def _typed(present: str, item: Item) -> Json:
     if item.type is ItemType.BOOL:
         return _of(_BOOLEANS, present.lower())
     if item.type is ItemType.INT:
-        return int(present) if _WHOLE.fullmatch(present) else _decline()
+        return int(present) if _WHOLE.fullmatch(present) and _is_valid(str(int(present)), item) else _decline()
     if item.type is not ItemType.TEXT:
         raise NotOrdinary
     text = _upper(present) if item.normalisation == "upper" else present

@@ -183,7 +183,8 @@ def _has_format(typed: pl.Expr, item: Item) -> pl.Expr:
         return typed.is_in(item.values)
     if length := _LENGTH.fullmatch(item.format or ""):
         return typed.str.len_chars() <= int(length[1])
-    return typed.str.contains(item.format or "")
+    written = typed.cast(pl.String) if item.type is ItemType.INT else typed
+    return written.str.contains(item.format or "")
 
 
 def _typed(present: pl.Expr, item: Item) -> pl.Expr:

@@ -313,9 +313,10 @@ def test_rows_with_different_unchanged_values_each_keep_their_own() -> None:
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        ({"digits": "five"}, "column digits: not a whole number"),
-        ({"digits": "99999999999"}, "column digits: not a whole number"),
-        ({"digits": "NaN"}, "column digits: not a whole number"),
+        ({"digits": "five"}, "column digits: not of the format of displayed_digits"),
+        ({"digits": "99999999999"}, "column digits: not of the format of displayed_digits"),
+        ({"digits": "NaN"}, "column digits: not of the format of displayed_digits"),
+        ({"digits": "10"}, "column digits: not of the format of displayed_digits"),
         ({"fitted": "2024-02-30"}, "column fitted: not a date"),
         ({"fitted": "0044-03-15 BC"}, "column fitted: not a date"),
         ({"fitted": "yesterday"}, "column fitted: not a date"),
