@@ -99,18 +99,18 @@ where v.violation_id = o.violation_id
 # Whoever renews a held record locks it first, and is not waited for: what it brings takes the place of what was held.
 _STAGE_HEALED = """
 with healed as (
-insert into stage_record
-select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
-    'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', p.tx, 'change_id', q.change_id,
-    'quarantine_id', q.quarantine_id))).*
-from (select key, max(tx) as tx from stage_record
-      where entity = 'metering_point' and item_group = any (%(groups)s) group by key) p
-join golden.quarantine q on q.point_key = p.key and q.closed_at is null and q.rule = any (%(rules)s)
-where not exists (
-    select from stage_record r
-    where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
-for no key update of q skip locked
-returning quarantine_id
+    insert into stage_record
+    select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
+        'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', p.tx, 'change_id', q.change_id,
+        'quarantine_id', q.quarantine_id))).*
+    from (select key, max(tx) as tx from stage_record
+          where entity = 'metering_point' and item_group = any (%(groups)s) group by key) p
+    join golden.quarantine q on q.point_key = p.key and q.closed_at is null and q.rule = any (%(rules)s)
+    where not exists (
+        select from stage_record r
+        where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
+    for no key update of q skip locked
+    returning quarantine_id
 ), noted as (
     insert into stage_retry select quarantine_id from healed except select quarantine_id from stage_retry
 )

@@ -100,21 +100,9 @@ _RECORD_COLUMNS = (
     "address_key",
     "contract_key",
 )
-_CLAIMED = (
-    "change_no",
-    "tx",
-    "op",
-    "entity",
-    "item_group",
-    "key",
-    "alt_key",
-    "source_key",
-    "point_key",
-    "address_key",
-    "contract_key",
-)
 _KEYS = ("key", "alt_key", "point_key", "address_key", "contract_key")
 _TEXTS = ("item_values", "source_key", *_KEYS)
+_CLAIMED = ("change_no", "tx", "op", "entity", "item_group", "source_key", *_KEYS)
 LONGEST = 3_500  # bytes of a staged record: it stands plain in a page, twice where it is kept for quarantine
 LONGEST_KEY = 1_000  # bytes: an index holds no key of more than 2,700
 _TOO_LONG = f"values of more than {LONGEST} bytes in one record, or a key of more than {LONGEST_KEY}"
@@ -135,7 +123,7 @@ _TYPES = {
 }  # of the columns that are not text
 _REJECT_COLUMNS = ("change_id", "reason")
 FEW = 500
-"""Rows up to which a frame is inserted by one statement, which need not be waited for; more are copied."""
+"""Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied and planned for."""
 
 
 def begin(connection: psycopg.Connection) -> bool:

@@ -30,7 +30,6 @@ from golden_records import (
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 
-_FEW = 500  # changes, up to which it takes longer to plan for them than to master them by plans made once for all
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
 BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
@@ -86,7 +85,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     chosen = [not unknown.isdisjoint(keys) for keys in presented]
     connection.execute("set local synchronous_commit = off")
     with staging.pipelined(connection):
-        if sum(chosen) <= _FEW:
+        if sum(chosen) <= staging.FEW:
             connection.execute("set local plan_cache_mode = force_generic_plan")
         _prepare(connection)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
@@ -104,7 +103,7 @@ def _presented(keys: Sequence[str | None]) -> frozenset[Key]:
 
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
-    if batch.changes.height > _FEW:
+    if batch.changes.height > staging.FEW:
         return _apply(connection, batch)
     with staging.pipelined(connection) if _is_sent_at_once(batch) else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")

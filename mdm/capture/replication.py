@@ -89,7 +89,6 @@ class ReplicationStream:
         self._told = Lsn(0)
         self._told_at = -_LONGEST_SILENCE
         self._asked = False
-        self._was_greeted = False
         self._failure: BaseException | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="replication", daemon=True)
@@ -184,11 +183,8 @@ class ReplicationStream:
         if _KEEPALIVE.size in map(len, payloads):
             keepalives = [_KEEPALIVE.unpack(payload) for payload in payloads if len(payload) == _KEEPALIVE.size]
             payloads = [payload for payload in payloads if len(payload) != _KEEPALIVE.size]
-            is_urgent = any(one[3] for one in keepalives)
+            wal_end, is_urgent = Lsn(max(one[1] for one in keepalives)), any(one[3] for one in keepalives)
             self._asked |= is_urgent
-            # At the beginning the hub's position may be old, though nothing has been committed since.
-            wal_end, is_urgent = Lsn(max(one[1] for one in keepalives)), is_urgent or not self._was_greeted
-            self._was_greeted = True
         return Arrival(wire=Wire.pack(payloads), wal_end=wal_end, is_urgent=is_urgent)
 
     def _put(self, arrival: Arrival) -> None:

@@ -60,7 +60,7 @@ class ChangeStream:
         self._reached = at
         self._wal_end = at
         self._is_urgent = False
-        self._idle_at = time.monotonic()
+        self._idle_at = -_BETWEEN_IDLE_BATCHES  # long ago: the hub's position may be old, though nothing came since
         self._waiting_since = 0.0
         self._handed_at: float | None = None
         self._round = 0.0  # seconds that the last batch took to be mastered

@@ -55,26 +55,24 @@ from (select coalesce(sum(entries), 0)::bigint as entries, string_agg(view_id::t
 """
 
 # What is in a view now stays for its snapshot, however old.
-_PRUNE = """
-with horizon as (
-    select h.view_id, coalesce(y.seq - 1, h.last_seq) as seq
-    from hub.view_head h left join lateral (
+_HORIZON = """
+select view_id, seq
+from hub.view_head h cross join lateral (
+    select coalesce(min(f.seq) - 1, h.last_seq) as seq from (
         select f.seq from hub.feed f
-        where f.view_id = h.view_id and f.seq > h.retained_after and f.created_at >= %(before)s
-        order by f.seq limit 1) y on true
-    where h.last_seq > h.retained_after
-), gone as (
-    delete from hub.feed f using horizon h
-    where h.seq > (select retained_after from hub.view_head v where v.view_id = h.view_id)
-      and f.view_id = h.view_id and f.seq <= h.seq
-      and not exists (select from hub.view_row r
-                      where r.view_id = f.view_id and r.golden_id = f.golden_id and r.seq = f.seq)
-    returning 1
-), moved as (
-    update hub.view_head v set retained_after = h.seq
-    from horizon h where v.view_id = h.view_id and v.retained_after < h.seq
-)
-select count(*) from gone
+        where f.view_id = h.view_id and f.seq > h.retained_after and f.created_at >= %s
+        order by f.seq limit 1) f) y
+where seq > h.retained_after
+"""
+_PRUNE = """
+delete from hub.feed f using unnest(%s::int[], %s::bigint[]) h (view_id, seq)
+where f.view_id = h.view_id and f.seq <= h.seq
+  and not exists (select from hub.view_row r
+                  where r.view_id = f.view_id and r.golden_id = f.golden_id and r.seq = f.seq)
+"""
+_RETAIN = """
+update hub.view_head v set retained_after = h.seq from unnest(%s::int[], %s::bigint[]) h (view_id, seq)
+where v.view_id = h.view_id
 """
 
 
@@ -94,5 +92,9 @@ def publish(connection: psycopg.Connection, *, committed_at: datetime | None = N
 
 def prune(connection: psycopg.Connection, *, before: datetime) -> int:
     """Drop superseded entries that are older; return how many. Readers that are so far behind take a snapshot."""
-    row = connection.execute(_PRUNE, {"before": before}).fetchone()
-    return int(row[0]) if row else 0
+    horizon = connection.execute(_HORIZON, [before]).fetchall()
+    ends = [[view_id for view_id, _ in horizon], [seq for _, seq in horizon]]
+    pruned = connection.execute(_PRUNE, ends).rowcount
+    projection.lock(connection)  # heads are moved under it alone, or two that move them wait for each other for ever
+    connection.execute(_RETAIN, ends)
+    return pruned

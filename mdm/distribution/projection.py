@@ -116,7 +116,7 @@ def compute(connection: psycopg.Connection) -> bool:
     if not _octets_noted(connection):
         return False
     with staging.pipelined(connection):
-        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        lock(connection)
         connection.execute(_FOLLOW)
         registered = _register(connection)
         filled = _fill(connection)
@@ -128,6 +128,11 @@ def compute(connection: psycopg.Connection) -> bool:
         connection.execute("truncate projected")
         _fill(connection)
     return True
+
+
+def lock(connection: psycopg.Connection) -> None:
+    """Take the lock of projection until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _octets_noted(connection: psycopg.Connection) -> int | None:

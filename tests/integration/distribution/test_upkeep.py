@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+import pytest
+
 from mdm import db
-from mdm.distribution import contracts, upkeep
+from mdm.distribution import contracts, feed, upkeep
 from tests.integration.distribution.market import Market
 
 VIEW = ("mss-metering-point", "BOLT")
@@ -69,6 +72,18 @@ def test_superseded_entries_go_when_they_are_old_and_rows_stay(market: Market) -
         upkeep.prune(market.connection, now=LATER, days=30)
     assert [entry[0] for entry in market.entries(*VIEW)] == [2, 3]
     assert market.content(*VIEW) == content
+
+
+def test_heads_are_moved_only_when_nobody_publishes(market: Market) -> None:
+    settle_points(market)
+    with db.connect(market.dsn) as other, db.transaction(market.connection):
+        market.add_point(1, energisation_status="D")
+        market.touch(1)
+        assert feed.publish(market.connection)
+        other.execute("set lock_timeout = '300ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable), db.transaction(other):
+            upkeep.prune(other, now=LATER, days=30)
+    assert [entry[0] for entry in market.entries(*VIEW)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_an_old_entry_goes_too_that_was_superseded_after_the_last_time(market: Market) -> None:

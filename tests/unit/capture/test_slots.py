@@ -39,18 +39,19 @@ SLOT = Slot(
 )
 
 
-def verify(*, at: int = 5000, slot: Slot | None = SLOT, identity: Identity = IDENTITY) -> None:
+def verify(*, at: int = 5000, slot: Slot | None = SLOT, identity: Identity = IDENTITY) -> bool:
     slots.verify_start(Lsn(at), ORIGIN, slot=slot, identity=identity, request=REQUEST)
+    return True
 
 
 @pytest.mark.parametrize("at", [5000, 6000, 9000])
 def test_a_checkpoint_at_or_beyond_what_was_confirmed_may_start(at: int) -> None:
-    verify(at=at)
+    assert verify(at=at)
 
 
 @pytest.mark.parametrize("status", ["reserved", "extended", "unreserved"])
 def test_a_slot_in_danger_may_still_start(status: str) -> None:
-    verify(slot=replace(SLOT, wal_status=status))
+    assert verify(slot=replace(SLOT, wal_status=status))
 
 
 @pytest.mark.parametrize(
