@@ -123,7 +123,7 @@ _TYPES = {
 }  # of the columns that are not text
 _REJECT_COLUMNS = ("change_id", "reason")
 FEW = 500
-"""Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied and planned for."""
+"""Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied."""
 
 
 def begin(connection: psycopg.Connection) -> bool:
