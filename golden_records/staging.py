@@ -121,6 +121,7 @@ _TYPES = {
     "item_values": "jsonb",
     "payload": "jsonb",
 }  # of the columns that are not text
+_UNCLAIMED = {"change_id": pl.lit(0), "item_values": pl.lit("{}")}
 _REJECT_COLUMNS = ("change_id", "reason")
 FEW = 500
 """Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied."""
@@ -189,6 +190,10 @@ def _fits() -> pl.Expr:
 
 def fill_keys(connection: psycopg.Connection, records: pl.DataFrame, chosen: Sequence[bool], *, source_id: int) -> None:
     """Write the keys of the chosen records alone, to be claimed."""
+    if sum(chosen) > FEW:
+        keyed = records.filter(pl.Series(chosen) & _fits()).unique(("entity", *_KEYS), maintain_order=True)
+        copy_in(connection, "stage_record", keyed.select_seq(*_CLAIMED, **_UNCLAIMED, source_id=pl.lit(source_id)))
+        return
     told = records.select_seq(*_CLAIMED, fits=_fits()).iter_rows()
     rows = [
         (source_id, 0, "{}", *row) for is_chosen, (*row, fits) in zip(chosen, told, strict=True) if is_chosen and fits

@@ -84,9 +84,10 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
         return
     chosen = [not unknown.isdisjoint(keys) for keys in presented]
     connection.execute("set local synchronous_commit = off")
-    with staging.pipelined(connection):
-        if sum(chosen) <= staging.FEW:
-            connection.execute("set local plan_cache_mode = force_generic_plan")
+    is_few = sum(chosen) <= staging.FEW
+    if is_few:
+        connection.execute("set local plan_cache_mode = force_generic_plan")
+    with staging.pipelined(connection) if is_few else nullcontext():
         _prepare(connection)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
         checks.check_records(connection)

@@ -202,3 +202,22 @@ def test_what_may_heal_is_never_waited_for_out_of_order(open_hub: Callable[[], H
         with pytest.raises(psycopg.errors.SerializationFailure):
             identity.lock_more(hub.connection)
         raise psycopg.Rollback
+
+
+@pytest.mark.parametrize("count", [3, 600])
+def test_keys_are_claimed_ahead_once_and_mastering_claims_no_more(hub: Hub, count: int) -> None:
+    """More than some hundred are copied into the hub, fewer are inserted; a mistyped MPAN is never claimed."""
+    fitted = [meter(mpan(number), f"S{number}", make="ELSTER") for number in range(1, count + 1)]
+    part = batch(hub.sources["smrs10"], Transaction(changes=[*fitted, point("1000000000000")]))
+    claimed = []
+    for _ in range(2):
+        with hub.connection.transaction():
+            mastering.claim(hub.connection, part)
+        claimed.append(hub.rows("select entity, count(*) from golden.crosswalk group by 1 order by 1"))
+    with hub.connection.transaction():
+        mastering.apply(hub.connection, part)
+        mastering.finish(hub.connection)
+    claimed.append(hub.rows("select entity, count(*) from golden.crosswalk group by 1 order by 1"))
+    # A meter has two keys: with its maker and without.
+    assert claimed == [[("meter", 2 * count), ("metering_point", count)]] * 3
+    assert hub.value("select count(*) from golden.meter") == count
