@@ -55,7 +55,8 @@ create temp table if not exists stage_conflict (
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
-create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows
+create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
+create temp table if not exists stage_subject (kind text, subject_id bigint, is_open boolean) on commit delete rows
 """
 
 TABLES = (
@@ -78,6 +79,7 @@ TABLES = (
     "stage_appointed",
     "stage_due",
     "touched_point",
+    "stage_subject",
 )
 
 _TRANSACTION_COLUMNS = ("tx", "xid", "commit_lsn", "committed_at")

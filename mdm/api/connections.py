@@ -1,13 +1,16 @@
-"""The API's sessions with the hub's database: a pool for queries, each session in UTC and bound to indexes."""
+"""The API's sessions with the hub's database: pools for queries, bound to indexes, and one for writes, which master."""
 
 from typing import Any
 
 import psycopg
 from psycopg.types.string import TextLoader
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from mdm import db, mastering
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
+WritingPool = ConnectionPool[db.Connection]
 
 # Every query of the API goes by an index; a plan made while a table was small must not scan it when it has grown.
 _SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set enable_seqscan = off"
@@ -23,6 +26,20 @@ def make_pool(dsn: str, *, size: int, is_checked: bool) -> Pool:
         open=False,
         configure=_configure,
         check=AsyncConnectionPool.check_connection if is_checked else None,
+        kwargs={"autocommit": True, "application_name": "mdm serve", "client_encoding": "utf8"},
+    )
+
+
+def make_writing_pool(dsn: str, *, size: int) -> WritingPool:
+    """Return a pool, not open yet, of sessions that are set up for mastering; none is kept while nobody writes."""
+    return ConnectionPool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        timeout=10,
+        open=False,
+        configure=mastering.tune,
+        check=ConnectionPool.check_connection,
         kwargs={"autocommit": True, "application_name": "mdm serve", "client_encoding": "utf8"},
     )
 

@@ -29,6 +29,9 @@ class Scope(StrEnum):
     VIEW_READ_ALL = "view:read-all"
     GOLDEN_READ = "golden:read"
     GOLDEN_READ_IDENTIFIED = "golden:read-identified"
+    STEWARD_READ = "steward:read"
+    STEWARD_WRITE = "steward:write"
+    STEWARD_APPROVE = "steward:approve"
 
 
 class KeyUnknown(MdmError):

@@ -1,5 +1,6 @@
 """What the routes share in one process: sessions, keys, the listener, readers of golden records."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -7,7 +8,7 @@ from fastapi import Request
 from golden_records import catalogue
 from mdm.api import connections
 from mdm.api.authentication import Keyring
-from mdm.api.connections import Pool
+from mdm.api.connections import Pool, WritingPool
 from mdm.api.golden import Reader
 from mdm.api.listener import Listener
 
@@ -18,6 +19,7 @@ class State:
 
     pool: Pool
     reading_pool: Pool
+    writing_pool: WritingPool
     keyring: Keyring
     listener: Listener
     readers: dict[str, Reader] = field(default_factory=dict)
@@ -27,6 +29,7 @@ class State:
         """Begin to connect; the first requests wait for it."""
         await self.pool.open()
         await self.reading_pool.open()
+        self.writing_pool.open()
         await self.listener.open()
 
     async def close(self) -> None:
@@ -34,6 +37,7 @@ class State:
         await self.listener.close()
         await self.pool.close()
         await self.reading_pool.close()
+        await asyncio.to_thread(self.writing_pool.close)
 
 
 def make(dsn: str, *, revision: str | None = None) -> State:
@@ -44,6 +48,7 @@ def make(dsn: str, *, revision: str | None = None) -> State:
     return State(
         pool=pool,
         reading_pool=reading_pool,
+        writing_pool=connections.make_writing_pool(dsn, size=4),
         keyring=keyring,
         listener=Listener(dsn, on_revoked=keyring.forget),
         readers={entity: Reader(reading_pool, entity) for entity in catalogue.load().entities},

@@ -65,3 +65,19 @@ access_log = Table(
     comment="Every read of identifying values: who, when, of which golden record or of which part of which view. "
     "Recorded before the values are given, without the values (law 11).",
 )
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("key_id", Integer, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False, comment="Tells the request from another one under the same key."),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Column("tag", Text),
+    Column("location", Text),
+    Column("created_at", _Moment, nullable=False, server_default=text("now()")),
+    Index("idempotency_key_created_at_ix", "created_at"),
+    schema=SCHEMA,
+    comment="Writes that were sent under an Idempotency-Key, with their answers: sent again, each is done once.",
+)
