@@ -1,8 +1,12 @@
 """Due dates: what is dated ahead is looked at again on its day, as a change of the hub's own (source 0)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from golden_records.journal import HUB, change_id
 
@@ -42,7 +46,7 @@ def stage(connection: psycopg.Connection, *, now: datetime, block: int, limit: i
             from stage_due t join golden.golden_record g using (golden_id)
             """
         )
-        stage_hub_transaction(connection, now=now, block=block, relation="golden.due")
+        stage_hub_transaction(connection, now=now, block=block, cause=Cause(relation="golden.due"))
     return taken
 
 
@@ -56,7 +60,16 @@ def finish(connection: psycopg.Connection) -> None:
     )
 
 
-def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, block: int, relation: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why the hub masters something by its own account: the table that says so, which row of it, what it says."""
+
+    relation: str
+    source_key: str | None = None
+    payload: Mapping[str, Any] | None = None
+
+
+def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, block: int, cause: Cause) -> None:
     """Stage a transaction of the hub's own, number 0, and journal it as one change."""
     connection.execute(
         "insert into stage_tx (tx, xid, commit_lsn, committed_at)"
@@ -66,9 +79,16 @@ def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, bloc
     connection.execute(
         """
         insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, recorded_at,
-                                    relation, op)
-        select %(hub)s, commit_lsn, 1, %(change_id)s, xid, committed_at, clock_timestamp(), %(relation)s, 'h'
+                                    relation, op, source_key, payload)
+        select %(hub)s, commit_lsn, 1, %(change_id)s, xid, committed_at, clock_timestamp(), %(relation)s, 'h',
+               %(source_key)s, %(payload)s
         from stage_tx
         """,
-        {"hub": HUB, "change_id": change_id(block, HUB), "relation": relation},
+        {
+            "hub": HUB,
+            "change_id": change_id(block, HUB),
+            "relation": cause.relation,
+            "source_key": cause.source_key,
+            "payload": None if cause.payload is None else Jsonb(cause.payload),
+        },
     )

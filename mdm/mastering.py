@@ -27,6 +27,7 @@ from golden_records import (
     survivorship,
     touched,
 )
+from golden_records.due import Cause
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 
@@ -270,9 +271,20 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 _PASS_BITS = 56
 
 
-def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
+def master_again(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+    """Master golden records anew from what all sources say of them, because of a decision; return its change id.
+
+    The caller has written what the decision changes in the store. `finish` comes at the end of the transaction.
+    """
+    return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause), journal.HUB)
+
+
+_LOADED = Cause(relation="golden.source_record")
+
+
+def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime, *, cause: Cause = _LOADED) -> int:
     block = _begin(connection)
-    due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
+    due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
@@ -281,6 +293,7 @@ def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: dateti
         source_records.drop_quarantined(connection)
     touched.collect(connection)
     projection.note(connection)
+    return block
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
@@ -299,7 +312,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
 def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limit: int = 5_000) -> int:
     """Put open quarantined records through again; return how many were tried."""
     block = _begin(connection)
-    due.stage_hub_transaction(connection, now=now, block=block, relation="golden.quarantine")
+    due.stage_hub_transaction(connection, now=now, block=block, cause=Cause(relation="golden.quarantine"))
     staged = quarantine.stage_open(connection, after=after, limit=limit)
     if staged:
         checks.check_records(connection)
