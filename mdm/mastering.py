@@ -248,7 +248,7 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     if violations:
         source_records.resolve(connection, source_records.fetch(connection))
         quarantine.add_violations(connection)
-    loaded.add(connection, source_id=batch.source_id)
+    loaded.add(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
@@ -257,12 +257,13 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
     """
-    stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
-    taken, last = loaded.take(connection, place=(stage_pass, golden_id), limit=limit)
+    stage = after >> _PASS_BITS
+    if loaded.cut(connection, stage=stage, limit=limit):
+        return stage << _PASS_BITS
+    taken = loaded.take(connection, stage=stage)
     if taken:
         _assemble(connection, taken, now)
-    if last is not None:
-        return (stage_pass << _PASS_BITS) | last
+        return (stage << _PASS_BITS) | taken[-1]
     following = loaded.find_pass(connection)
     return None if following is None else following << _PASS_BITS
 
