@@ -8,8 +8,8 @@ from golden_records import staging
 from rules import registry
 from rules.model import Scope
 
-# The rules are put to each key once; which of them speaks is asked only of those that any speaks against. Days and areas
-# are worked out for the few transactions and distributors of a part, not for each key.
+# The rules are put to each key once; which of them speaks is asked only of those that any speaks against. Days and
+# areas are worked out for the few transactions and distributors of a part, not for each key.
 _POINT_KEYS = """
 with named as materialized (
     select source_id, case entity when 'metering_point' then key else point_key end as mpan,

@@ -15,7 +15,8 @@ from golden_records import staging
 Key = tuple[str, str]
 """An entity and a key of one of its golden records."""
 
-# Keys are found by the index, each for itself: what is known of a crosswalk that is being filled would have it read whole.
+# Keys are found by the index, each for itself: what is known of a crosswalk that is being filled misleads the planner
+# to read it whole.
 _COLLECT = """
 insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id)
 select k.entity, k.key, k.alt_key, c.golden_id, w.golden_id

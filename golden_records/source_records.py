@@ -233,7 +233,7 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
     )
 
 
-# Sorted and entered by the index, once for each: what is known of tables that are being filled would have it read whole.
+# Each is found by the index: what is known of tables that are being filled misleads the planner to read them whole.
 _FROM_STORE = """
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
                            effective_from, effective_to, item_values, change_id, point_id)
@@ -249,6 +249,10 @@ where g.golden_id = any (%(golden_ids)s)
 def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
     connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
+
+
+def note_staged(connection: psycopg.Connection) -> None:
+    """Note that all that is stored of the staged golden records is staged."""
     connection.execute("insert into stage_fetched select distinct golden_id, item_group from stage_version")
 
 

@@ -18,6 +18,7 @@ from golden_records import (
     checks,
     conflicts,
     due,
+    first,
     identity,
     journal,
     loaded,
@@ -262,7 +263,7 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
         return stage << _PASS_BITS
     taken = loaded.take(connection, stage=stage)
     if taken:
-        _assemble(connection, taken, now)
+        _assemble(connection, taken, loaded.PASSES[stage], now)
         return (stage << _PASS_BITS) | taken[-1]
     following = loaded.find_pass(connection)
     return None if following is None else following << _PASS_BITS
@@ -271,17 +272,47 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 _PASS_BITS = 56
 
 
-def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime) -> None:
+def _assemble(connection: psycopg.Connection, golden_ids: list[int], entities: Sequence[str], now: datetime) -> None:
     block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, relation="golden.source_record")
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
-    survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    if _master(connection, source_id=journal.HUB):
+    if first.are_new(connection, golden_ids):
+        violations = _master_first(connection, entities, now)
+    else:
+        source_records.note_staged(connection)
+        survivorship.add_events(connection, survivorship.FIRST_STAGED)
+        violations = _master(connection, source_id=journal.HUB)
+    if violations:
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     touched.collect(connection)
     projection.note(connection)
+
+
+def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> int:
+    """Master golden records of which there is no version yet: what comes of it is what _master makes of them."""
+    violations = 0
+    with staging.pipelined(connection):
+        if "metering_point" not in entities:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
+            violations = _check_at_points(connection)
+        first.choose(connection, now=now)
+        first.assemble(connection, entities=entities, now=now)
+        if "appointment" in entities:
+            _follow_appointments(connection)
+        conflicts.settle(connection)
+        due.note(connection)
+    return violations
+
+
+def _follow_appointments(connection: psycopg.Connection) -> None:
+    """Master what follows from appointments to points that are there already, as when a source is loaded later."""
+    survivorship.propagate_appointments(connection)
+    if survivorship.are_followed(connection):
+        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+        assembly.assemble(connection, source_id=journal.HUB, entities=("metering_point", "meter"))
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
