@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,7 +58,8 @@ groups = st.sampled_from(
 def point_changes(draw: st.DrawFn) -> Change:
     group, item, values = draw(groups)
     at = {"effective_from": draw(moments), "effective_to": draw(moments)}
-    return point(draw(keys), group, row=draw(rows), at=at, **{item: draw(st.sampled_from(values))})
+    said: dict[str, Any] = {item: draw(st.sampled_from(values))}
+    return point(draw(keys), group, row=draw(rows), at=at, **said)
 
 
 @st.composite
