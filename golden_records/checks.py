@@ -8,24 +8,31 @@ from golden_records import staging
 from rules import registry
 from rules.model import Scope
 
+# The rules are put to each key once; which of them speaks is asked only of those that any speaks against. Days and
+# areas are worked out for the few transactions and distributors of a part, not for each key.
 _POINT_KEYS = """
+with named as materialized (
+    select source_id, case entity when 'metering_point' then key else point_key end as mpan,
+           coalesce(max(day), (now() at time zone 'Europe/London')::date) as day
+    from stage_record left join (
+        select tx, (committed_at at time zone 'Europe/London')::date as day from stage_tx offset 0) t using (tx)
+    where op = 'u' and (entity = 'metering_point' or point_key is not null) group by 1, 2
+), known as materialized (
+    select distributor, day from (select distinct substr(mpan, 1, 2) as distributor, day from named) n
+    where exists (select from golden.distributor_area d where d.distributor = n.distributor
+                  and d.valid_from <= n.day and coalesce(d.valid_to, 'infinity') >= n.day)
+)
 select r.source_id, r.change_no, r.source_key, r.item_group, b.rule, b.severity
 from (
     select k.source_id, k.mpan, v.rule, v.severity
     from (
-        select k.source_id, k.mpan, s.distributors as served_distributors,
-               exists (select from golden.distributor_area d where d.distributor = substr(k.mpan, 1, 2)
-                       and d.valid_from <= k.day and coalesce(d.valid_to, 'infinity') >= k.day) as known_distributor
-        from (
-            select source_id, case entity when 'metering_point' then key else point_key end as mpan,
-                   (coalesce(max(committed_at), now()) at time zone 'Europe/London')::date as day
-            from stage_record left join stage_tx using (tx)
-            where op = 'u' and (entity = 'metering_point' or point_key is not null) group by 1, 2
-        ) k left join golden.source_system s on s.source_id = k.source_id and s.kind = 'SMRS'
+        select n.source_id, n.mpan, s.distributors as served_distributors,
+               (substr(n.mpan, 1, 2), n.day) in (select distributor, day from known) as known_distributor
+        from named n left join golden.source_system s on s.source_id = n.source_id and s.kind = 'SMRS'
         offset 0
     ) k
     cross join lateral (values {rules}) v (rule, severity, violated)
-    where v.violated
+    where ({any_violated}) and v.violated
     offset 0
 ) b
 join stage_record r on r.source_id = b.source_id and r.op = 'u'
@@ -89,7 +96,7 @@ def _record_queries() -> tuple[str, ...]:
         _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
         for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment"))
     )
-    return (_POINT_KEYS.format(rules=_values(Scope.POINT_KEY)), *carried)
+    return (_POINT_KEYS.format(rules=_values(Scope.POINT_KEY), any_violated=_any_violated(Scope.POINT_KEY)), *carried)
 
 
 def check_at_points(connection: psycopg.Connection) -> int:
@@ -111,6 +118,10 @@ def _at_point_queries() -> tuple[str, ...]:
 
 def _values(scope: Scope) -> str:
     return ", ".join(f"({rule.code}, '{rule.severity}', {rule.violated})" for rule in registry.list_of_scope(scope))
+
+
+def _any_violated(scope: Scope) -> str:
+    return " or ".join(f"({rule.violated})" for rule in registry.list_of_scope(scope))
 
 
 def _carried(scope: Scope) -> str:

@@ -22,6 +22,7 @@ def note(connection: psycopg.Connection) -> None:
         from stage_version v join stage_tx t using (tx)
         cross join lateral (values (v.effective_from), (v.effective_to)) d (due_at)
         where v.until_tx is null and v.op = 'u' and d.due_at > t.committed_at and v.item_group <> all (%s)
+          and greatest(v.effective_from, v.effective_to) > (select min(committed_at) from stage_tx)
         on conflict do nothing
         """,
         [list(_STANDING)],

@@ -15,6 +15,8 @@ from golden_records import staging
 Key = tuple[str, str]
 """An entity and a key of one of its golden records."""
 
+# Keys are found by the index, each for itself: what is known of a crosswalk that is being filled misleads the planner
+# to read it whole.
 _COLLECT = """
 insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id)
 select k.entity, k.key, k.alt_key, c.golden_id, w.golden_id
@@ -26,8 +28,11 @@ from (
         union all select 'contract', contract_key, null from stage_record where op = 'u' and contract_key is not null
     ) presented group by entity, key
 ) k
-left join golden.crosswalk c on c.entity = k.entity and c.key = k.key and c.unlinked_at is null
-left join golden.crosswalk w on w.entity = k.entity and w.key = k.alt_key and w.unlinked_at is null
+left join lateral (select golden_id from golden.crosswalk l
+                   where l.entity = k.entity and l.key = k.key and l.unlinked_at is null offset 0) c on true
+left join lateral (select golden_id from golden.crosswalk l
+                   where l.entity = k.entity and l.key = k.alt_key and l.unlinked_at is null offset 0) w
+    on k.alt_key is not null
 """
 
 _COUNT_NEW = """
@@ -75,9 +80,10 @@ where k.golden_id is null
 """
 
 _FIND = """
-update stage_key k set {found} = c.golden_id
-from golden.crosswalk c
-where k.{found} is null and c.entity = k.entity and c.key = k.{key} and c.unlinked_at is null
+update stage_key k set {found} = (
+    select c.golden_id from golden.crosswalk c
+    where c.entity = k.entity and c.key = k.{key} and c.unlinked_at is null)
+where k.{found} is null and k.{key} is not null
 """
 
 # The link of the weak key is locked, not its golden record: who has claimed all its keys locks golden records, and may

@@ -1,7 +1,8 @@
 """The work list of initial loads: golden records whose source records are in and that are yet to be assembled.
 
 Appointments come first, since the owners of meters follow from them; metering points last, so that each is projected
-once, with all that stands at it. Workers of all sources share the list and never wait for each other.
+once, with all that stands at it. Workers of all sources share the list. What each part of a load took in stands on it
+as one row; whoever begins to assemble cuts that into batches, in each of which a golden record stands once.
 """
 
 import psycopg
@@ -10,48 +11,60 @@ from golden_records import rows
 
 PASSES: tuple[tuple[str, ...], ...] = (("appointment",), ("address", "contract", "meter"), ("metering_point",))
 
-_RANK_OF = "case entity when 'appointment' then 0 when 'metering_point' then 2 else 1 end"
+_ADD = """
+insert into golden.loaded (pass, is_batch, golden_ids)
+select pass, false, array_agg(golden_id)
+from (select case entity when 'appointment' then 0 when 'metering_point' then 2 else 1 end as pass, golden_id
+      from stage_key) k
+group by pass
+"""
 
-
-def add(connection: psycopg.Connection, *, source_id: int) -> None:
-    """List the golden records of the staged records, and those that they refer to."""
-    connection.execute(
-        f"""
-        insert into golden.loaded (pass, golden_id, source_id)
-        select {_RANK_OF}, golden_id, %s from stage_key
-        order by 1, 2
-        on conflict do nothing
-        """,
-        [source_id],
-    )
-
+# Two that begin at once: the second waits for the first here, and finds nothing left to be cut.
+_CUT = """
+with part as (
+    delete from golden.loaded where pass = %(pass)s and not is_batch returning golden_ids
+)
+insert into golden.loaded (pass, is_batch, golden_ids)
+select %(pass)s, true, array_agg(golden_id order by golden_id)
+from (select golden_id, (row_number() over (order by golden_id) - 1) / %(limit)s as batch
+      from (select distinct unnest(golden_ids) as golden_id from part) listed) placed
+group by batch order by batch
+"""
 
 _TAKE = """
-select l.golden_id from (select distinct golden_id from golden.loaded where pass = %s and golden_id > %s) l
-join golden.golden_record g using (golden_id)
-order by l.golden_id limit %s for no key update of g skip locked
+delete from golden.loaded where loaded_id = (
+    select loaded_id from golden.loaded where pass = %s and is_batch order by loaded_id limit 1
+    for update skip locked)
+returning golden_ids
 """
 
-_AWAIT = """
-select from golden.golden_record g
-where g.golden_id = (select max(golden_id) from golden.loaded where pass = %s) for no key update
-"""
+_AWAIT = "select from golden.loaded where pass = %s order by loaded_id limit 1 for update"
 
 
-def take(connection: psycopg.Connection, *, place: tuple[int, int], limit: int) -> tuple[list[int], int | None]:
-    """Lock and take the next golden records of a pass off the list; return them and the last of them.
+def add(connection: psycopg.Connection) -> None:
+    """List the golden records of the staged records, and those that they refer to."""
+    connection.execute(_ADD)
 
-    Those that another worker is assembling are passed over, so that each has its own. Where nothing else is left, it is
-    waited for; the last id is None then, and `find_pass` tells whether anything came back.
+
+def cut(connection: psycopg.Connection, *, stage: int, limit: int) -> bool:
+    """Cut what is listed for a pass into batches of so many; tell whether anything was.
+
+    Others wait for the end of the transaction that does it, so it is to do nothing else.
     """
-    connection.execute("set local enable_bitmapscan = off")  # it goes through all that is left
-    taken = [row[0] for row in connection.execute(_TAKE, [*place, limit]).fetchall()]
-    connection.execute("set local enable_bitmapscan = on")
-    if not taken:  # wait until whoever assembles what is left has done so, rather than ask again and again
-        connection.execute(_AWAIT, [place[0]])
-        return [], None
-    connection.execute("delete from golden.loaded where pass = %s and golden_id = any (%s)", [place[0], taken])
-    return taken, taken[-1]
+    return connection.execute(_CUT, {"pass": stage, "limit": limit}).rowcount > 0
+
+
+def take(connection: psycopg.Connection, *, stage: int) -> list[int]:
+    """Take the golden records of the next batch of a pass off the list, in order.
+
+    Those that another worker is assembling are its own. Where nothing else is left, it is waited for and nothing is
+    returned; `find_pass` tells whether anything came back.
+    """
+    taken = connection.execute(_TAKE, [stage]).fetchone()
+    if taken is None:  # wait until whoever assembles what is left has done so, rather than ask again and again
+        connection.execute(_AWAIT, [stage])
+        return []
+    return list(taken[0])
 
 
 def find_pass(connection: psycopg.Connection) -> int | None:

@@ -233,13 +233,15 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
     )
 
 
+# Each is found by the index: what is known of tables that are being filled misleads the planner to read them whole.
 _FROM_STORE = """
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
                            effective_from, effective_to, item_values, change_id, point_id)
 select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key, r.change_id, 0, 'u',
        r.effective_from, r.effective_to, r.item_values, r.change_id,
        case when g.entity in ('meter', 'appointment') then (r.item_values ->> 'metering_point_id')::bigint end
-from golden.golden_record g join golden.source_record r using (golden_id)
+from golden.golden_record g
+cross join lateral (select * from golden.source_record s where s.golden_id = g.golden_id offset 0) r
 where g.golden_id = any (%(golden_ids)s)
 """
 
@@ -247,6 +249,10 @@ where g.golden_id = any (%(golden_ids)s)
 def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
     connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
+
+
+def note_staged(connection: psycopg.Connection) -> None:
+    """Note that all that is stored of the staged golden records is staged."""
     connection.execute("insert into stage_fetched select distinct golden_id, item_group from stage_version")
 
 

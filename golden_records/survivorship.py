@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, staging
+from golden_records import catalogue, rows, staging
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -155,7 +155,7 @@ set spoken = (select golden.merge(i.change_ids order by c.place)
               from unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
               cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
                                   from jsonb_object_keys(c.copy) item) i)
-where s.item_group = any (%(groups)s) and s.item_values <> s.copies[cardinality(s.copies)]
+where s.spoken is null and s.item_values <> s.copies[cardinality(s.copies)]
 """
 
 
@@ -173,6 +173,11 @@ def list_groups(connection: psycopg.Connection) -> set[str]:
     """Return the groups of items of which this part says anything."""
     query = "select item_group from stage_event union select item_group from stage_version"
     return {group for (group,) in connection.execute(query)}
+
+
+def are_followed(connection: psycopg.Connection) -> bool:
+    """Tell whether anything of this part is to be looked at that is no aside."""
+    return bool(rows.single(connection, "select exists (select from stage_event where not is_aside)"))
 
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
@@ -193,4 +198,9 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
         connection.execute(_FETCH, {"groups": list(groups)})
         with staging.frames_only(connection):
             connection.execute(_SURVIVORS.format(**ranking), parameters)
-            connection.execute(_SPOKEN, parameters)
+            note_spoken(connection)
+
+
+def note_spoken(connection: psycopg.Connection) -> None:
+    """Note of which change an item is, where the first in rank is silent about it."""
+    connection.execute(_SPOKEN)

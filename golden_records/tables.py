@@ -214,12 +214,13 @@ golden_version = Table(
 loaded = Table(
     "loaded",
     metadata,
-    Column("pass", SmallInteger, primary_key=True, autoincrement=False),
-    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("loaded_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("pass", SmallInteger, nullable=False),
+    Column("is_batch", Boolean, nullable=False),
+    Column("golden_ids", ARRAY(BigInteger), nullable=False),
     schema=SCHEMA,
-    comment="Golden records whose source records an initial load took in and that are not assembled yet. Whoever "
-    "assembles one does so for all sources; a pass begins when the one before it has nothing left.",
+    comment="Golden records whose source records an initial load took in and that are not assembled yet: as each part "
+    "of a load listed them, then cut into batches. A pass begins when the one before it has nothing left.",
 )
 
 conflict = Table(

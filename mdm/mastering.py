@@ -18,6 +18,7 @@ from golden_records import (
     checks,
     conflicts,
     due,
+    first,
     identity,
     journal,
     loaded,
@@ -249,7 +250,7 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     if violations:
         source_records.resolve(connection, source_records.fetch(connection))
         quarantine.add_violations(connection)
-    loaded.add(connection, source_id=batch.source_id)
+    loaded.add(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
@@ -258,12 +259,13 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
     """
-    stage_pass, golden_id = after >> _PASS_BITS, after & ((1 << _PASS_BITS) - 1)
-    taken, last = loaded.take(connection, place=(stage_pass, golden_id), limit=limit)
+    stage = after >> _PASS_BITS
+    if loaded.cut(connection, stage=stage, limit=limit):
+        return stage << _PASS_BITS
+    taken = loaded.take(connection, stage=stage)
     if taken:
-        _assemble(connection, taken, now)
-    if last is not None:
-        return (stage_pass << _PASS_BITS) | last
+        _assemble(connection, taken, loaded.PASSES[stage], now=now)
+        return (stage << _PASS_BITS) | taken[-1]
     following = loaded.find_pass(connection)
     return None if following is None else following << _PASS_BITS
 
@@ -276,24 +278,62 @@ def master_again(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
 
     The caller has written what the decision changes in the store. `finish` comes at the end of the transaction.
     """
-    return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause), journal.HUB)
+    return journal.change_id(_assemble(connection, sorted(golden_ids), (), now=now, cause=cause), journal.HUB)
 
 
 _LOADED = Cause(relation="golden.source_record")
 
 
-def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime, *, cause: Cause = _LOADED) -> int:
+def _assemble(
+    connection: psycopg.Connection,
+    golden_ids: list[int],
+    entities: Sequence[str],
+    *,
+    now: datetime,
+    cause: Cause = _LOADED,
+) -> int:
+    """Master golden records from the store; those of a load, which are of these entities, perhaps for the first time."""
     block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
-    survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    if _master(connection, source_id=journal.HUB):
+    if entities and first.are_new(connection, golden_ids):
+        violations = _master_first(connection, entities, now)
+    else:
+        source_records.note_staged(connection)
+        survivorship.add_events(connection, survivorship.FIRST_STAGED)
+        violations = _master(connection, source_id=journal.HUB)
+    if violations:
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     touched.collect(connection)
     projection.note(connection)
     return block
+
+
+def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> int:
+    """Master golden records of which there is no version yet: what comes of it is what _master makes of them."""
+    violations = 0
+    with staging.pipelined(connection):
+        if "metering_point" not in entities:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
+            violations = _check_at_points(connection)
+        first.choose(connection, now=now)
+        first.assemble(connection, entities=entities, now=now)
+        if "appointment" in entities:
+            _follow_appointments(connection)
+        conflicts.settle(connection)
+        due.note(connection)
+    return violations
+
+
+def _follow_appointments(connection: psycopg.Connection) -> None:
+    """Master what follows from appointments to points that are there already, as when a source is loaded later."""
+    survivorship.propagate_appointments(connection)
+    if survivorship.are_followed(connection):
+        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+        assembly.assemble(connection, source_id=journal.HUB, entities=("metering_point", "meter"))
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:

@@ -2,6 +2,7 @@
 
 from rules.model import Rule, Scope, Severity
 
+_IS_MPAN = "length(mpan) = 13 and mpan !~ '[^0-9]'"  # a third of what one regular expression for both takes
 _PRIMES = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 _ZERO = ord("0")
 _WEIGHTED_SUM = " + ".join(f"{prime} * (get_byte(b, {place}) - {_ZERO})" for place, prime in enumerate(_PRIMES))
@@ -13,7 +14,7 @@ RULES = (
         severity=Severity.ERROR,
         scope=Scope.POINT_KEY,
         violated=(
-            "case when mpan ~ '^[0-9]{13}$' "
+            f"case when {_IS_MPAN} "
             f"then (select ({_WEIGHTED_SUM}) % 11 % 10 <> get_byte(b, 12) - {_ZERO}"
             " from (select cast(mpan as bytea) as b offset 0) digits)"
             " else true end"
@@ -32,7 +33,7 @@ RULES = (
         severity=Severity.ERROR,
         scope=Scope.POINT_KEY,
         violated=(
-            "mpan ~ '^[0-9]{13}$' and (not known_distributor"
+            f"{_IS_MPAN} and (not known_distributor"
             " or (served_distributors is not null and substr(mpan, 1, 2) <> all (served_distributors)))"
         ),
         items=("mpan",),

@@ -100,3 +100,21 @@ def test_every_constraint_of_the_schema_has_a_name_of_ours(hub_dsn: str, schema:
             [schema],
         ).fetchall()
     assert strays == []
+
+
+def test_what_is_left_to_assemble_survives_the_migrations_of_its_list(hub_dsn: str) -> None:
+    with db.connect(hub_dsn) as connection:
+        connection.execute(
+            "insert into golden.loaded (pass, is_batch, golden_ids) values (0, true, '{7,8}'), (0, false, '{8,9}')"
+        )
+    with db.engine(hub_dsn).connect() as session:
+        configuration = db.migrations()
+        configuration.attributes["connection"] = session
+        command.downgrade(configuration, "0001")
+    listed = "select pass, golden_id from golden.loaded order by golden_id"
+    with db.connect(hub_dsn) as connection:
+        assert connection.execute(listed).fetchall() == [(0, 7), (0, 8), (0, 9)]
+    db.upgrade(hub_dsn)
+    listed = "select pass, is_batch, golden_id from golden.loaded, unnest(golden_ids) golden_id order by golden_id"
+    with db.connect(hub_dsn) as connection:
+        assert connection.execute(listed).fetchall() == [(0, False, 7), (0, False, 8), (0, False, 9)]

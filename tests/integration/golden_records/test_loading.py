@@ -1,7 +1,9 @@
 """Initial loads: taken in by chunks of any source in any order, assembled once each."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+from golden_records import loaded
 from mdm import mastering
 from tests import factories
 from tests.factories import Change, Transaction, address, appointment, meter, mpan, point
@@ -85,3 +87,30 @@ def test_a_range_that_is_rolled_back_is_assembled_by_the_next(hub: Hub) -> None:
 def test_a_worker_may_find_nothing_left_to_assemble(hub: Hub) -> None:
     _assemble(hub)
     assert hub.rows("select count(*) from golden.golden_version") == [(0,)]
+
+
+def test_what_several_sources_list_is_cut_into_batches_in_which_each_golden_record_stands_once(hub: Hub) -> None:
+    _load(hub, "smrs10", *(point(mpan(number), mpan_status="R") for number in range(1, 6)))
+    _load(hub, "mss", *(point(mpan(number), "energisation", energisation_status="E") for number in range(3, 8)))
+
+    with hub.connection.transaction():
+        mastering.assemble(hub.connection, after=2 << 56, limit=3, now=datetime.now(UTC))
+
+    listed = [ids for (ids,) in hub.rows("select golden_ids from golden.loaded where is_batch order by loaded_id")]
+    points = [golden_id for (golden_id,) in hub.rows("select golden_id from golden.golden_record order by 1")]
+    assert listed == [points[:3], points[3:6], points[6:]]
+
+
+def test_workers_that_assemble_at_once_take_different_batches(open_hub: Callable[[], Hub]) -> None:
+    hub, other = open_hub(), open_hub()
+    _load(hub, "smrs10", *(point(mpan(number), mpan_status="R") for number in range(1, 5)))
+    with hub.connection.transaction():
+        loaded.cut(hub.connection, stage=2, limit=2)
+
+    with hub.connection.transaction(), other.connection.transaction():
+        taken = loaded.take(hub.connection, stage=2)
+        others = loaded.take(other.connection, stage=2)
+
+    assert len(taken) == len(others) == 2
+    assert set(taken).isdisjoint(others)
+    assert loaded.find_pass(hub.connection) is None

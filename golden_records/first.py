@@ -1,0 +1,132 @@
+"""First versions: golden records that an initial load took in, and of which there was no version before.
+
+The same outcome as by `survivorship` and `assembly`, which a test holds this to. There is one transaction and nothing
+before it, so that what a golden record says is worked out at once, not from what has changed since.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+import psycopg
+
+from golden_records import catalogue, journal, rows, staging, survivorship
+from golden_records.catalogue import Entity
+
+# The copies stand as in survivorship: in one order, the survivor last. What follows the appointed service is asked once
+# for each point, not for each copy.
+_SURVIVORS = """
+with appointed as materialized (
+    select distinct p.point_id, a.service_mpid
+    from (select distinct case item_group when 'energisation' then golden_id else point_id end as point_id
+          from stage_version where item_group = any (%(after_appointment)s)) p
+    cross join lateral (
+        select g.service_mpid from golden.appointment g
+        where g.metering_point_id = p.point_id and g.service_mpid is not null and g.status <> 'proposed'
+          and g.appointed_from <= (%(now)s::timestamptz at time zone 'Europe/London')::date
+          and (g.appointed_to is null
+               or g.appointed_to >= (%(now)s::timestamptz at time zone 'Europe/London')::date)
+        offset 0) a
+), in_force as (
+    select distinct on (v.golden_id, v.item_group, k.place, v.source_id)
+           v.golden_id, v.entity, v.item_group, v.source_id, v.item_values, v.change_id, k.place,
+           case when k.participant is not null
+                 and (case v.item_group when 'energisation' then v.golden_id else v.point_id end, k.participant)
+                     in (select point_id, service_mpid from appointed)
+                then 1 else 0 end as last
+    from stage_version v join golden.source_rank k using (source_id, item_group)
+    where v.item_group = any (%(undated)s)
+       or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s
+    order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
+             v.change_id desc
+), copies as (
+    select golden_id, entity, item_group, count(*) as copies,
+           array_agg(item_values order by last, place desc, source_id desc) as values,
+           array_agg(change_id order by last, place desc, source_id desc) as change_ids,
+           golden.merge(item_values order by last, place desc, source_id desc) as merged
+    from in_force group by golden_id, entity, item_group
+)
+insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
+                            copies, candidates)
+select c.golden_id, c.entity, c.item_group, 0, false, e.cause_id,
+       case when c.item_group = any (%(atomic)s) then c.values[c.copies] else c.merged end, c.change_ids[c.copies],
+       case when c.copies > 1 then c.values end, case when c.copies > 1 then c.change_ids end
+from copies c
+join (select golden_id, item_group, max(change_id) as cause_id from stage_version group by 1, 2) e
+    using (golden_id, item_group)
+"""
+
+# The candidates of most groups are two or three; a query for each would take longer than all else here.
+_REVERSED = """
+case cardinality({0}) when 2 then array[{0}[2], {0}[1]] when 3 then array[{0}[3], {0}[2], {0}[1]]
+    else array(select c.change_id from unnest({0}) with ordinality c (change_id, place) order by c.place desc) end
+"""
+
+_VERSIONS = """
+with said as materialized (
+    select golden_id, item_group, item_values, spoken, change_id, candidates, coalesce(cause_id, change_id) as cause_id
+    from stage_survivor where entity = '{entity}' and not is_aside
+), told as (
+    select s.golden_id, jsonb_object_agg(s.item_group, {reversed}) as candidates
+    from said s
+    join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) l using (item_group)
+    where s.candidates is not null and s.item_values ?| l.items
+    group by s.golden_id
+), made as materialized (
+    select s.golden_id, max(s.cause_id) as change_id, jsonb_object_agg(i.item, s.item_values -> i.item) as changed,
+           jsonb_object_agg(i.item, coalesce((s.spoken ->> i.item)::bigint, s.change_id)) as lineage
+    from said s join golden.catalogue_item i using (item_group)
+    where s.item_values ? i.item group by s.golden_id
+), written as (
+    insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
+                                       recorded_at, changed, lineage, candidates, policy_id)
+    select m.golden_id, 1, '{entity}', 'c', %(hub)s, m.change_id, (select commit_lsn from stage_tx), %(now)s,
+           clock_timestamp(), m.changed, m.lineage, t.candidates, (select max(policy_id) from golden.policy)
+    from made m left join told t using (golden_id)
+    order by m.golden_id
+), noted as (
+    insert into stage_delta (golden_id, entity, tx, change_id, changed)
+    select golden_id, '{entity}', 0, change_id, case when '{entity}' = 'appointment' then changed end from made
+)
+insert into golden.{entity} (golden_id, version, {columns}, lineage, updated_at)
+select m.golden_id, 1, {from_columns}, m.lineage, %(now)s
+from made m cross join lateral jsonb_populate_record(null::golden.{entity}, m.changed) r
+order by m.golden_id
+"""
+
+
+def are_new(connection: psycopg.Connection, golden_ids: Sequence[int]) -> bool:
+    """Tell whether there is no version of any of these golden records."""
+    query = "select not exists (select from golden.golden_version where golden_id = any (%s))"
+    return bool(rows.single(connection, query, [list(golden_ids)]))
+
+
+def choose(connection: psycopg.Connection, *, now: datetime) -> None:
+    """Rank the staged copies and write what survives to stage_survivor."""
+    parameters = {
+        "now": now,
+        "after_appointment": list(survivorship.AFTER_APPOINTMENT),
+        "undated": list(survivorship.UNDATED),
+        "atomic": list(survivorship.ATOMIC),
+    }
+    with staging.frames_only(connection):
+        connection.execute(_SURVIVORS, parameters)
+    survivorship.note_spoken(connection)
+
+
+def assemble(connection: psycopg.Connection, *, entities: Sequence[str], now: datetime) -> None:
+    """Write first versions and typed rows of the golden records of these entities, and note them as changed."""
+    with staging.frames_only(connection):
+        for name in entities:
+            connection.execute(_versions_query(catalogue.load().entity(name)), {"now": now, "hub": journal.HUB})
+
+
+@cache
+def _versions_query(entity: Entity) -> str:
+    names = [item.name for item in entity.items]
+    return _VERSIONS.format(
+        entity=entity.name,
+        reversed=_REVERSED.format("s.candidates"),
+        columns=", ".join(names),
+        from_columns=", ".join(f"r.{name}" for name in names),
+    )
