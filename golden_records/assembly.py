@@ -69,8 +69,7 @@ insert into stage_removed
 select golden_id from leaving where golden_id not in (select golden_id from kept)
 """
 
-# Where no source's change is behind a version, the hub's own is: a date that has come. The groups of a version are put
-# together once, for its row and for what the golden record is in the end.
+# Where no source's change is behind a version, the hub's own is: a date that has come.
 _VERSIONS = """
 with made as materialized (
     select golden_id, entity, tx, max(version) as version, max(change_id) as change_id,
@@ -98,14 +97,24 @@ with made as materialized (
     order by d.golden_id, d.tx
 )
 insert into stage_final (golden_id, entity, is_new, versions, updated_at, changed, lineage)
-select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, d.changed, d.lineage
+select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, g.changed, g.lineage
 from (
-    select golden_id, entity, bool_and(version is null) as is_new, count(*) as versions, max(tx) as tx,
-           golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
+    select golden_id, entity, bool_and(version is null) as is_new, count(*) as versions, max(tx) as tx
     from made group by golden_id, entity
 ) d
+join (
+    select golden_id, golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
+    from stage_delta where entity = any (%(entities)s) group by golden_id, item_group
+) g using (golden_id)
 join stage_tx t using (tx)
 where d.golden_id not in (select golden_id from stage_removed)
+"""
+
+# Staged group by group, so that a row fits its page: all groups of a golden record together may be longer.
+_FINAL = """(
+    select golden_id, min(versions) as versions, min(updated_at) as updated_at, golden.merge(changed) as changed,
+           golden.merge(lineage) as lineage
+    from stage_final where entity = '{entity}' and {is_new} group by golden_id) f
 """
 
 _UPDATE = """
@@ -113,7 +122,8 @@ update golden.{entity} g
 set ({columns}) = (select {columns} from jsonb_populate_record(g, f.changed)),
     version = g.version + f.versions, updated_at = f.updated_at,
     lineage = jsonb_strip_nulls(g.lineage || f.lineage)
-from stage_final f where f.entity = '{entity}' and not f.is_new and g.golden_id = f.golden_id
+from {known}
+where g.golden_id = f.golden_id
 """
 
 _INSERT = """
@@ -121,8 +131,8 @@ insert into golden.{entity} (golden_id, version, {columns}, lineage, updated_at)
 select f.golden_id,
        coalesce((select max(version) from golden.golden_version v where v.golden_id = f.golden_id), f.versions),
        {from_columns}, jsonb_strip_nulls(f.lineage), f.updated_at
-from stage_final f cross join lateral jsonb_populate_record(null::golden.{entity}, f.changed) r
-where f.entity = '{entity}' and f.is_new
+from {new}
+cross join lateral jsonb_populate_record(null::golden.{entity}, f.changed) r
 order by f.golden_id
 """
 
@@ -166,6 +176,7 @@ def _write(connection: psycopg.Connection, entity: Entity) -> None:
     names = [item.name for item in entity.items]
     columns = ", ".join(names)
     from_columns = ", ".join(f"r.{name}" for name in names)
-    for statement in (_UPDATE, _INSERT):
-        connection.execute(statement.format(entity=entity.name, columns=columns, from_columns=from_columns))
+    known, new = (_FINAL.format(entity=entity.name, is_new=is_new) for is_new in ("not is_new", "is_new"))
+    connection.execute(_UPDATE.format(entity=entity.name, columns=columns, known=known))
+    connection.execute(_INSERT.format(entity=entity.name, columns=columns, from_columns=from_columns, new=new))
     connection.execute(f"delete from golden.{entity.name} where golden_id in (select golden_id from stage_removed)")

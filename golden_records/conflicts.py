@@ -17,8 +17,7 @@ from (
     select s.golden_id, s.item_group, s.tx, s.item_values, s.change_id, s.spoken, c.copy, c.change_id as copy_id
     from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
     join stage_survivor s using (golden_id, item_group, tx)
-    cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
-    where s.copies is not null and c.place < cardinality(s.copies) and not c.copy <@ s.item_values
+    join stage_copy c using (golden_id, item_group, tx)
     offset 0
 ) s
 join stage_tx t using (tx)

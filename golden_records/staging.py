@@ -34,15 +34,16 @@ create temp table if not exists stage_event (
     golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
 create temp table if not exists stage_survivor (
     golden_id bigint, entity text, item_group text, tx int, is_aside boolean, cause_id bigint,
-    item_values jsonb extended, change_id bigint, spoken jsonb, copies jsonb[],
-    candidates bigint[]) on commit delete rows;
+    item_values jsonb, change_id bigint, spoken jsonb, candidates bigint[]) on commit delete rows;
+create temp table if not exists stage_copy (
+    golden_id bigint, item_group text, tx int, copy jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_existing (
     golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
     effective_to timestamptz, item_values jsonb, change_id bigint, place tid) on commit delete rows;
 create temp table if not exists stage_fetched (golden_id bigint, item_group text) on commit delete rows;
 create temp table if not exists stage_final (
     golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz,
-    changed jsonb extended, lineage jsonb) on commit delete rows;
+    changed jsonb, lineage jsonb) on commit delete rows;
 create temp table if not exists stage_removed (golden_id bigint) on commit delete rows;
 create temp table if not exists stage_delta (
     golden_id bigint, entity text, tx int, item_group text, version int, change_id bigint, candidates bigint[],
@@ -67,6 +68,7 @@ TABLES = (
     "stage_version",
     "stage_event",
     "stage_survivor",
+    "stage_copy",
     "stage_existing",
     "stage_fetched",
     "stage_final",
@@ -143,13 +145,13 @@ def begin(connection: psycopg.Connection) -> bool:
 
 
 def _stored_plain(statements: str, version: int) -> str:
-    """Keep values in the row: a table without a TOAST table is emptied at commit at a third of the cost.
+    """Keep values in the row: a table without a TOAST table is emptied at commit at a fraction of the cost.
 
-    PostgreSQL 15 has no such clause; its tables keep their TOAST tables. So does stage_final everywhere: there all
-    groups of a golden record come together.
+    The index of a TOAST table is written anew whenever it is emptied, and the file system waits for the disk to cut it
+    off again. PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
     """
     kept = r" \1 storage plain" if version >= 160000 else r" \1"
-    return re.sub(r" (text|jsonb)\b(?! extended|\[)", kept, statements).replace(" extended", "")
+    return re.sub(r" (text\b|jsonb\b|bigint\[\])", kept, statements)
 
 
 def fill(
@@ -227,7 +229,7 @@ def insert(
 @cache
 def _insertion(table: str, columns: tuple[str, ...]) -> str:
     values = ", ".join(f"(row ->> {place})::{_TYPES.get(column, 'text')}" for place, column in enumerate(columns))
-    return f"insert into {table} ({', '.join(columns)}) select {values} from json_array_elements(%s::json) as row"
+    return f"insert into {table} ({', '.join(columns)}) select {values} from jsonb_array_elements(%s::jsonb) as row"
 
 
 def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:

@@ -80,7 +80,9 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
-# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it.
+# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it. Where
+# the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change. What differs
+# from what survived is kept aside: it may be a conflict.
 _SURVIVORS = """
 with pending as (
     select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
@@ -110,18 +112,29 @@ with pending as (
              s.change_id desc
 ), ranked as (
     select f.*{last} from in_force f offset 0
-), copies as (
+), copies as materialized (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
            golden.merge(item_values order by {order}) as merged
     from ranked group by golden_id, item_group, tx
+), survived as materialized (
+    select *, case when item_group = any (%(atomic)s) then values[copies] else merged end as survivor from copies
+), differing as (
+    insert into stage_copy (golden_id, item_group, tx, copy, change_id)
+    select s.golden_id, s.item_group, s.tx, c.copy, c.change_id
+    from survived s cross join unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
+    where s.copies > 1 and c.place < s.copies and not c.copy <@ s.survivor
 )
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
-                            copies, candidates)
-select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id,
-       case when e.item_group = any (%(atomic)s) then c.values[c.copies] else c.merged end, c.change_ids[c.copies],
-       case when c.copies > 1 then c.values end, case when c.copies > 1 then c.change_ids end
-from pending e left join copies c using (golden_id, item_group, tx)
+                            candidates, spoken)
+select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id, s.survivor, s.change_ids[s.copies],
+       case when s.copies > 1 then s.change_ids end,
+       case when s.survivor <> s.values[s.copies] then (
+           select golden.merge(i.change_ids order by c.place)
+           from unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
+           cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
+                               from jsonb_object_keys(c.copy) item) i) end
+from pending e left join survived s using (golden_id, item_group, tx)
 """
 
 _FETCH = """
@@ -147,16 +160,6 @@ case when f.participant is not null and exists (
 ) then 1 else 0 end as last
 """
 _BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted, so that they are sorted once
-
-# Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
-_SPOKEN = """
-update stage_survivor s
-set spoken = (select golden.merge(i.change_ids order by c.place)
-              from unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
-              cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
-                                  from jsonb_object_keys(c.copy) item) i)
-where s.item_group = any (%(groups)s) and s.item_values <> s.copies[cardinality(s.copies)]
-"""
 
 
 def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
@@ -193,4 +196,3 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
         connection.execute(_FETCH, {"groups": list(groups)})
         with staging.frames_only(connection):
             connection.execute(_SURVIVORS.format(**ranking), parameters)
-            connection.execute(_SPOKEN, parameters)
