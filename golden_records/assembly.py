@@ -4,13 +4,13 @@ What changed is worked out item by item against the version before; a value that
 no change. Versions are dense: one a golden record and source transaction (law 3).
 """
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 
 import psycopg
 
-from golden_records import catalogue, journal, staging
+from golden_records import catalogue, journal
 from golden_records.catalogue import Entity, Group
+from golden_records.routines import Routine, frames, when
 
 # What a group of items says now against what it said before, in this part or in the golden record.
 _DELTA = """
@@ -139,25 +139,14 @@ order by f.golden_id
 
 def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
     """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
-    parameters = {"entities": list(entities), "source": source_id, "hub": journal.HUB}
-    declared = [catalogue.load().entity(name) for name in entities]
-    with staging.pipelined(connection):
-        connection.execute(_REMOVED, parameters)
-        with staging.frames_only(connection):
-            for entity in declared:
-                _find_changes(connection, entity)
-            connection.execute(_VERSIONS, parameters)
-        for entity in declared:
-            _write(connection, entity)
+    ASSEMBLE.call(connection, list(entities), source_id, journal.HUB)
 
 
-def _find_changes(connection: psycopg.Connection, entity: Entity) -> None:
-    connection.execute(_delta_query(entity))
-    if any(item.name == "metering_point_id" for item in entity.items):
-        connection.execute(_LEFT.format(entity=entity.name))
+def _find_changes(entity: Entity) -> list[str]:
+    is_at_point = any(item.name == "metering_point_id" for item in entity.items)
+    return [_delta_query(entity), *([_LEFT.format(entity=entity.name)] if is_at_point else [])]
 
 
-@cache
 def _delta_query(entity: Entity) -> str:
     values = " ".join(f"when '{group.name}' then jsonb_build_object({_members(group)})" for group in entity.groups)
     return _DELTA.format(
@@ -172,11 +161,27 @@ def _members(group: Group) -> str:
     return ", ".join(f"'{item.name}', g.{item.name}" for item in group.items)
 
 
-def _write(connection: psycopg.Connection, entity: Entity) -> None:
+def _write(entity: Entity) -> list[str]:
     names = [item.name for item in entity.items]
     columns = ", ".join(names)
     from_columns = ", ".join(f"r.{name}" for name in names)
     known, new = (_FINAL.format(entity=entity.name, is_new=is_new) for is_new in ("not is_new", "is_new"))
-    connection.execute(_UPDATE.format(entity=entity.name, columns=columns, known=known))
-    connection.execute(_INSERT.format(entity=entity.name, columns=columns, from_columns=from_columns, new=new))
-    connection.execute(f"delete from golden.{entity.name} where golden_id in (select golden_id from stage_removed)")
+    return [
+        _UPDATE.format(entity=entity.name, columns=columns, known=known),
+        _INSERT.format(entity=entity.name, columns=columns, from_columns=from_columns, new=new),
+        f"delete from golden.{entity.name} where golden_id in (select golden_id from stage_removed)",
+    ]
+
+
+def _each(statements: Callable[[Entity], list[str]]) -> list[str]:
+    """Return the statements for each entity, to be run where it is among those that are assembled."""
+    return [
+        when(f"'{entity.name}' = any (_entities)", statements(entity)) for entity in catalogue.load().entities.values()
+    ]
+
+
+ASSEMBLE = Routine(
+    name="assemble",
+    statements=(_REMOVED, *frames(*_each(_find_changes), _VERSIONS), *_each(_write)),
+    parameters=("entities text[]", "source int", "hub int"),
+)

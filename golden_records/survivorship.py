@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, staging
+from golden_records import catalogue
+from golden_records.routines import Routine, frames
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -180,19 +181,20 @@ def list_groups(connection: psycopg.Connection) -> set[str]:
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
-    with staging.pipelined(connection):
-        with staging.frames_only(connection):
-            connection.execute(_APPOINTED)
-        connection.execute(_PROPAGATE)
+    PROPAGATE.call(connection)
 
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
-    ranking = (
-        {"last": _IS_APPOINTED, "order": f"last, {_BY_RANK}"} if by_appointment else {"last": "", "order": _BY_RANK}
-    )
-    parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}
-    with staging.pipelined(connection):
-        connection.execute(_FETCH, {"groups": list(groups)})
-        with staging.frames_only(connection):
-            connection.execute(_SURVIVORS.format(**ranking), parameters)
+    routine = CHOOSE_BY_APPOINTMENT if by_appointment else CHOOSE
+    routine.call(connection, list(groups), list(UNDATED), list(ATOMIC))
+
+
+def _choose(name: str, *, last: str, order: str) -> Routine:
+    statements = (_FETCH, *frames(_SURVIVORS.format(last=last, order=order)))
+    return Routine(name=name, statements=statements, parameters=("groups text[]", "undated text[]", "atomic text[]"))
+
+
+CHOOSE = _choose("choose", last="", order=_BY_RANK)
+CHOOSE_BY_APPOINTMENT = _choose("choose_by_appointment", last=_IS_APPOINTED, order=f"last, {_BY_RANK}")
+PROPAGATE = Routine(name="propagate_appointments", statements=(*frames(_APPOINTED), _PROPAGATE))

@@ -32,6 +32,21 @@ from mdm.distribution import contracts, feed, projection
 
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
+_ROUTINES = (
+    assembly.ASSEMBLE,
+    checks.AT_POINTS,
+    checks.ON_RECORDS,
+    conflicts.SETTLE,
+    identity.LOCK,
+    identity.RESOLVE,
+    source_records.FETCH,
+    source_records.RESOLVE,
+    source_records.SPAN,
+    source_records.WRITE,
+    survivorship.CHOOSE,
+    survivorship.CHOOSE_BY_APPOINTMENT,
+    survivorship.PROPAGATE,
+)
 BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
 
 
@@ -151,6 +166,8 @@ def _begin(connection: psycopg.Connection) -> int:
 
 def _prepare(connection: psycopg.Connection) -> None:
     if staging.begin(connection):
+        for routine in _ROUTINES:
+            routine.create(connection)
         projection.prepare(connection)
 
 
@@ -188,13 +205,12 @@ def _resolve(connection: psycopg.Connection) -> None:
         identity.resolve(connection)
         identity.lock(connection)
         healed = quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
-        left_behind = source_records.fetch(connection)
+        source_records.fetch(connection)
         if healed.fetchone() != (0,):
             identity.resolve(connection)
             identity.lock_more(connection)
-            left_behind = source_records.refetch(connection)
-        source_records.resolve(connection, left_behind)
-        source_records.span(connection)
+            source_records.refetch(connection)
+        source_records.resolve(connection)
 
 
 def _master(connection: psycopg.Connection, *, source_id: int) -> int:
@@ -246,7 +262,8 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     identity.resolve(connection)
     source_records.write_loaded(connection)
     if violations:
-        source_records.resolve(connection, source_records.fetch(connection))
+        source_records.fetch(connection)
+        source_records.resolve(connection)
         quarantine.add_violations(connection)
     loaded.add(connection, source_id=batch.source_id)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
