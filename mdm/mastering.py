@@ -30,7 +30,7 @@ from golden_records import (
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 
-_KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
+_KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
 _ROUTINES = (
     assembly.ASSEMBLE,
@@ -87,12 +87,12 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
     harmless: the key waits for its record; one that is lost in a crash is made again, so its commit waits for no disk.
     """
-    created = {number for number, op in batch.changes.select_seq("change_no", "op").iter_rows() if op == "c"}
+    created = {number for number, op in batch.changes[["change_no", "op"]].iter_rows() if op == "c"}
     presented = [
         _presented(keys)
         if op == "u" and keys[1] and (number in created or keys[0] in _REKEYED or keys[4])
         else frozenset[Key]()
-        for number, op, *keys in batch.records.select_seq("change_no", "op", *_KEYS).iter_rows()
+        for number, op, *keys in batch.records[["change_no", "op", *_KEYS]].iter_rows()
     ]
     unknown = identity.find_unknown(connection, frozenset().union(*presented))
     if not unknown:
@@ -176,16 +176,15 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     block = _begin(connection)
     source = {"source_id": batch.source_id, "block": block}
     journal.record(connection, batch.changes, batch.transactions, **source)
-    marked = {"source_id": pl.lit(batch.source_id), "change_id": journal.change_ids(block, batch.source_id)}
     staging.fill(
         connection,
         transactions=batch.transactions,
-        records=batch.records.with_columns_seq(**marked),
-        rejects=batch.rejects.with_columns_seq(**marked),
+        records=_marked(batch.records, **source),
+        rejects=_marked(batch.rejects, **source),
     )
     truncates = batch.changes["op"] == "t"
     if truncates.any():
-        for change in batch.changes.filter(truncates).with_columns_seq(**marked).iter_rows(named=True):
+        for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
             source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
     with staging.pipelined(connection):
         checks.check_records(connection)
@@ -193,6 +192,12 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
         quarantine.close_renewed(connection, found, changes=batch.changes.height, **source)
         quarantine.hold_records(connection, found)
     return found.violations
+
+
+def _marked(frame: pl.DataFrame, *, source_id: int, block: int) -> pl.DataFrame:
+    """Give the rows of a part their source and the ids of their changes."""
+    sources = pl.Series("source_id", [source_id]).new_from_index(0, frame.height)
+    return frame.hstack([sources, journal.change_ids(frame["change_no"], block=block, source_id=source_id)])
 
 
 def _resolve(connection: psycopg.Connection) -> None:
