@@ -4,13 +4,13 @@ What changed is worked out item by item against the version before; a value that
 no change. Versions are dense: one a golden record and source transaction (law 3).
 """
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 
 import psycopg
 
-from golden_records import catalogue, journal, staging
+from golden_records import catalogue, journal
 from golden_records.catalogue import Entity, Group
+from golden_records.routines import Routine, frames, when
 
 # What a group of items says now against what it said before, in this part or in the golden record.
 _DELTA = """
@@ -69,8 +69,7 @@ insert into stage_removed
 select golden_id from leaving where golden_id not in (select golden_id from kept)
 """
 
-# Where no source's change is behind a version, the hub's own is: a date that has come. The groups of a version are put
-# together once, for its row and for what the golden record is in the end.
+# Where no source's change is behind a version, the hub's own is: a date that has come.
 _VERSIONS = """
 with made as materialized (
     select golden_id, entity, tx, max(version) as version, max(change_id) as change_id,
@@ -98,14 +97,24 @@ with made as materialized (
     order by d.golden_id, d.tx
 )
 insert into stage_final (golden_id, entity, is_new, versions, updated_at, changed, lineage)
-select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, d.changed, d.lineage
+select d.golden_id, d.entity, d.is_new, d.versions, t.committed_at, g.changed, g.lineage
 from (
-    select golden_id, entity, bool_and(version is null) as is_new, count(*) as versions, max(tx) as tx,
-           golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
+    select golden_id, entity, bool_and(version is null) as is_new, count(*) as versions, max(tx) as tx
     from made group by golden_id, entity
 ) d
+join (
+    select golden_id, golden.merge(changed order by tx) as changed, golden.merge(lineage order by tx) as lineage
+    from stage_delta where entity = any (%(entities)s) group by golden_id, item_group
+) g using (golden_id)
 join stage_tx t using (tx)
 where d.golden_id not in (select golden_id from stage_removed)
+"""
+
+# Staged group by group, so that a row fits its page: all groups of a golden record together may be longer.
+_FINAL = """(
+    select golden_id, min(versions) as versions, min(updated_at) as updated_at, golden.merge(changed) as changed,
+           golden.merge(lineage) as lineage
+    from stage_final where entity = '{entity}' and {is_new} group by golden_id) f
 """
 
 _UPDATE = """
@@ -113,7 +122,8 @@ update golden.{entity} g
 set ({columns}) = (select {columns} from jsonb_populate_record(g, f.changed)),
     version = g.version + f.versions, updated_at = f.updated_at,
     lineage = jsonb_strip_nulls(g.lineage || f.lineage)
-from stage_final f where f.entity = '{entity}' and not f.is_new and g.golden_id = f.golden_id
+from {known}
+where g.golden_id = f.golden_id
 """
 
 _INSERT = """
@@ -121,33 +131,22 @@ insert into golden.{entity} (golden_id, version, {columns}, lineage, updated_at)
 select f.golden_id,
        coalesce((select max(version) from golden.golden_version v where v.golden_id = f.golden_id), f.versions),
        {from_columns}, jsonb_strip_nulls(f.lineage), f.updated_at
-from stage_final f cross join lateral jsonb_populate_record(null::golden.{entity}, f.changed) r
-where f.entity = '{entity}' and f.is_new
+from {new}
+cross join lateral jsonb_populate_record(null::golden.{entity}, f.changed) r
 order by f.golden_id
 """
 
 
 def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
     """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
-    parameters = {"entities": list(entities), "source": source_id, "hub": journal.HUB}
-    declared = [catalogue.load().entity(name) for name in entities]
-    with staging.pipelined(connection):
-        connection.execute(_REMOVED, parameters)
-        with staging.frames_only(connection):
-            for entity in declared:
-                _find_changes(connection, entity)
-            connection.execute(_VERSIONS, parameters)
-        for entity in declared:
-            _write(connection, entity)
+    ASSEMBLE.call(connection, list(entities), source_id, journal.HUB)
 
 
-def _find_changes(connection: psycopg.Connection, entity: Entity) -> None:
-    connection.execute(_delta_query(entity))
-    if any(item.name == "metering_point_id" for item in entity.items):
-        connection.execute(_LEFT.format(entity=entity.name))
+def _find_changes(entity: Entity) -> list[str]:
+    is_at_point = any(item.name == "metering_point_id" for item in entity.items)
+    return [_delta_query(entity), *([_LEFT.format(entity=entity.name)] if is_at_point else [])]
 
 
-@cache
 def _delta_query(entity: Entity) -> str:
     values = " ".join(f"when '{group.name}' then jsonb_build_object({_members(group)})" for group in entity.groups)
     return _DELTA.format(
@@ -162,10 +161,27 @@ def _members(group: Group) -> str:
     return ", ".join(f"'{item.name}', g.{item.name}" for item in group.items)
 
 
-def _write(connection: psycopg.Connection, entity: Entity) -> None:
+def _write(entity: Entity) -> list[str]:
     names = [item.name for item in entity.items]
     columns = ", ".join(names)
     from_columns = ", ".join(f"r.{name}" for name in names)
-    for statement in (_UPDATE, _INSERT):
-        connection.execute(statement.format(entity=entity.name, columns=columns, from_columns=from_columns))
-    connection.execute(f"delete from golden.{entity.name} where golden_id in (select golden_id from stage_removed)")
+    known, new = (_FINAL.format(entity=entity.name, is_new=is_new) for is_new in ("not is_new", "is_new"))
+    return [
+        _UPDATE.format(entity=entity.name, columns=columns, known=known),
+        _INSERT.format(entity=entity.name, columns=columns, from_columns=from_columns, new=new),
+        f"delete from golden.{entity.name} where golden_id in (select golden_id from stage_removed)",
+    ]
+
+
+def _each(statements: Callable[[Entity], list[str]]) -> list[str]:
+    """Return the statements for each entity, to be run where it is among those that are assembled."""
+    return [
+        when(f"'{entity.name}' = any (_entities)", statements(entity)) for entity in catalogue.load().entities.values()
+    ]
+
+
+ASSEMBLE = Routine(
+    name="assemble",
+    statements=(_REMOVED, *frames(*_each(_find_changes), _VERSIONS), *_each(_write)),
+    parameters=("entities text[]", "source int", "hub int"),
+)

@@ -1,10 +1,9 @@
 """The inline checks: the rules of each scope put to the staged records, one statement a scope."""
 
-from functools import cache
-
 import psycopg
 
-from golden_records import staging
+from golden_records import routines
+from golden_records.routines import Routine, frames, hashed
 from rules import registry
 from rules.model import Scope
 
@@ -83,14 +82,9 @@ _POINT_COLUMNS = {
 
 def check_records(connection: psycopg.Connection) -> None:
     """Put the rules that read one record alone to the staged records."""
-    with staging.pipelined(connection):
-        connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
-        for query in _record_queries():
-            connection.execute(f"{_INSERT} {query}")
-        connection.execute("set local enable_sort = on")
+    ON_RECORDS.call(connection)
 
 
-@cache
 def _record_queries() -> tuple[str, ...]:
     carried = tuple(
         _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
@@ -101,13 +95,9 @@ def _record_queries() -> tuple[str, ...]:
 
 def check_at_points(connection: psycopg.Connection) -> int:
     """Put the rules on appointments and meters to the staged versions and the state of their points then."""
-    with staging.frames_only(connection):
-        checked = [connection.execute(f"{_INSERT} {query}") for query in _at_point_queries()]
-    staging.wait(connection)
-    return sum(cursor.rowcount for cursor in checked)
+    return routines.found(AT_POINTS.call(connection))
 
 
-@cache
 def _at_point_queries() -> tuple[str, ...]:
     said = "".join(_SAID.format(group) for group in sorted({*_POINT_COLUMNS.values()}))
     return tuple(
@@ -141,3 +131,11 @@ def _column(name: str) -> str:
     if group := _POINT_COLUMNS.get(name):
         return f"case when {group}.golden_id is null then g.{name} else ({group}.item_values ->> '{name}'){cast} end"
     return f"(s.item_values ->> '{name}'){cast}"
+
+
+_COUNT = "get diagnostics _more = row_count; _found := _found + _more"
+
+ON_RECORDS = Routine(name="check_records", statements=hashed(*(f"{_INSERT} {query}" for query in _record_queries())))
+AT_POINTS = Routine(
+    name="check_at_points", statements=frames(*(f"{_INSERT} {query};{_COUNT}" for query in _at_point_queries()))
+)

@@ -3,11 +3,10 @@
 Values are compared without regard to case and spaces. A conflict closes when the copy agrees again or is gone.
 """
 
-from functools import cache
-
 import psycopg
 
-from golden_records import journal, staging
+from golden_records import journal
+from golden_records.routines import Routine, frames
 
 _COMPARE = """
 insert into stage_conflict
@@ -17,8 +16,7 @@ from (
     select s.golden_id, s.item_group, s.tx, s.item_values, s.change_id, s.spoken, c.copy, c.change_id as copy_id
     from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
     join stage_survivor s using (golden_id, item_group, tx)
-    cross join unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
-    where s.copies is not null and c.place < cardinality(s.copies) and not c.copy <@ s.item_values
+    join stage_copy c using (golden_id, item_group, tx)
     offset 0
 ) s
 join stage_tx t using (tx)
@@ -49,16 +47,19 @@ set change_id = excluded.change_id, value = excluded.value, owner_source_id = ex
 
 def settle(connection: psycopg.Connection) -> None:
     """Open, renew and close the conflicts of what the staged events touched."""
-    with staging.pipelined(connection):
-        with staging.frames_only(connection):
-            connection.execute(_compare())
-        connection.execute(_CLOSE)
-        connection.execute(_OPEN)
+    SETTLE.call(connection)
 
 
-@cache
-def _compare() -> str:
-    return _COMPARE.format(
-        copy=journal.SOURCE_OF.format(change_id="s.copy_id"),
-        survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
-    )
+SETTLE = Routine(
+    name="settle_conflicts",
+    statements=(
+        *frames(
+            _COMPARE.format(
+                copy=journal.SOURCE_OF.format(change_id="s.copy_id"),
+                survivor=journal.SOURCE_OF.format(change_id="w.change_id"),
+            )
+        ),
+        _CLOSE,
+        _OPEN,
+    ),
+)

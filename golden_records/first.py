@@ -15,7 +15,7 @@ from golden_records.catalogue import Entity
 
 # The copies stand as in survivorship: in one order, the survivor last. What follows the appointed service is asked once
 # for each point, not for each copy.
-_SURVIVORS = """
+_SURVIVORS = f"""
 with appointed as materialized (
     select distinct p.point_id, a.service_mpid
     from (select distinct case item_group when 'energisation' then golden_id else point_id end as point_id
@@ -39,19 +39,19 @@ with appointed as materialized (
        or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s
     order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
              v.change_id desc
-), copies as (
-    select golden_id, entity, item_group, count(*) as copies,
+), copies as materialized (
+    select golden_id, entity, item_group, 0 as tx, count(*) as copies,
            array_agg(item_values order by last, place desc, source_id desc) as values,
            array_agg(change_id order by last, place desc, source_id desc) as change_ids,
            golden.merge(item_values order by last, place desc, source_id desc) as merged
     from in_force group by golden_id, entity, item_group
-)
+), {survivorship.DIFFERING}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
-                            copies, candidates)
-select c.golden_id, c.entity, c.item_group, 0, false, e.cause_id,
-       case when c.item_group = any (%(atomic)s) then c.values[c.copies] else c.merged end, c.change_ids[c.copies],
-       case when c.copies > 1 then c.values end, case when c.copies > 1 then c.change_ids end
-from copies c
+                            candidates, spoken)
+select s.golden_id, s.entity, s.item_group, 0, false, e.cause_id, s.survivor, s.change_ids[s.copies],
+       case when s.copies > 1 then s.change_ids end,
+       {survivorship.SPOKEN}
+from survived s
 join (select golden_id, item_group, max(change_id) as cause_id from stage_version group by 1, 2) e
     using (golden_id, item_group)
 """
@@ -111,7 +111,6 @@ def choose(connection: psycopg.Connection, *, now: datetime) -> None:
     }
     with staging.frames_only(connection):
         connection.execute(_SURVIVORS, parameters)
-    survivorship.note_spoken(connection)
 
 
 def assemble(connection: psycopg.Connection, *, entities: Sequence[str], now: datetime) -> None:

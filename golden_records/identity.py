@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 import psycopg
 
-from golden_records import staging
+from golden_records.routines import Routine, hashed, locked, when
 
 Key = tuple[str, str]
 """An entity and a key of one of its golden records."""
@@ -36,8 +36,8 @@ left join lateral (select golden_id from golden.crosswalk l
 """
 
 _COUNT_NEW = """
-select count(*) filter (where golden_id is null),
-       count(*) filter (where alt_key is not null and alt_golden_id is null) from stage_key
+select count(*) filter (where golden_id is null), count(*) filter (where alt_key is not null and alt_golden_id is null)
+into _found, _more from stage_key
 """
 
 _IS_STRONG = """(case {0}.entity when 'meter' then right({0}.key, 2) <> '|*'
@@ -95,6 +95,27 @@ order by c.entity, c.key for no key update of c
 """
 
 
+# The weak keys, which all who present one thing share, are claimed and found first; one strong key may have each of
+# them, the others are new.
+_CLAIM_STRONG = (
+    _FIND.format(found="golden_id", key="key"),
+    _FIND.format(found="alt_golden_id", key="alt_key"),
+    locked(_LOCK_ADOPTED, total="_more"),
+    _CLAIM.format(missing=_MISSING_STRONG),
+    _FIND.format(found="golden_id", key="key"),
+)
+
+RESOLVE = Routine(
+    name="resolve_keys",
+    statements=(
+        "delete from stage_key",
+        *hashed(_COLLECT),
+        _COUNT_NEW,
+        when("_found > 0 or _more > 0", [_CLAIM.format(missing=_MISSING_WEAK)]),
+        when("_found > 0", _CLAIM_STRONG),
+    ),
+)
+
 _UNKNOWN = """
 select k.entity, k.key from unnest(%s::text[], %s::text[]) k (entity, key)
 where not exists (select from golden.crosswalk c where c.entity = k.entity and c.key = k.key and c.unlinked_at is null)
@@ -111,27 +132,7 @@ def find_unknown(connection: psycopg.Connection, keys: AbstractSet[Key]) -> set[
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
-    with staging.pipelined(connection):
-        connection.execute("delete from stage_key")
-        connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
-        connection.execute(_COLLECT)
-        connection.execute("set local enable_sort = on")
-        counting = connection.execute(_COUNT_NEW)
-    counted = counting.fetchone()
-    new, new_weak = counted or (0, 0)
-    if new or new_weak:
-        connection.execute(_CLAIM.format(missing=_MISSING_WEAK))
-    if new:
-        _claim(connection)
-
-
-def _claim(connection: psycopg.Connection) -> None:
-    """Find the weak keys, which all who present one thing share; one strong key may have each, the others are new."""
-    connection.execute(_FIND.format(found="golden_id", key="key"))
-    connection.execute(_FIND.format(found="alt_golden_id", key="alt_key"))
-    connection.execute(_LOCK_ADOPTED)
-    connection.execute(_CLAIM.format(missing=_MISSING_STRONG))
-    connection.execute(_FIND.format(found="golden_id", key="key"))
+    RESOLVE.call(connection)
 
 
 # What a record merely refers to is not locked, but for points: what their appointments say follows to them.
@@ -164,14 +165,15 @@ order by g.golden_id for no key update
 """
 
 
+LOCK = Routine(name="lock_staged", statements=(locked(_LOCK_STAGED), locked(_LOCK_METERS)))
+
+
 def lock(connection: psycopg.Connection) -> None:
     """Lock the golden records that staged records speak of or spoke of, and the meters of appointments' points.
 
     In one order, so that workers wait for each other and never deadlock here.
     """
-    with staging.pipelined(connection):
-        connection.execute(_LOCK_STAGED)
-        connection.execute(_LOCK_METERS)
+    LOCK.call(connection)
 
 
 def lock_more(connection: psycopg.Connection) -> None:

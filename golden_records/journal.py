@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 
 
-_TOLD = ("ordinal", "relation", "op", "source_key", "payload")
+_TOLD = ["ordinal", "relation", "op", "source_key", "payload"]
 
 
 def next_block(connection: psycopg.Connection) -> int:
@@ -50,9 +50,9 @@ def change_id(number: int, source_id: int) -> int:
     return number << SOURCE_BITS | source_id
 
 
-def change_ids(block: int, source_id: int) -> pl.Expr:
-    """Return the ids of changes from their numbers in the part."""
-    return (block + pl.col("change_no")) * (1 << SOURCE_BITS) + source_id
+def change_ids(numbers: pl.Series, *, block: int, source_id: int) -> pl.Series:
+    """Return the ids of changes from their numbers in the part, as a column change_id."""
+    return ((numbers + block) * (1 << SOURCE_BITS) + source_id).alias("change_id")
 
 
 def record(
@@ -67,7 +67,7 @@ def record(
         _record_few(connection, changes, transactions, source_id=source_id, block=block)
         return
     numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns_seq(
-        source_id=pl.lit(source_id), change_id=change_ids(block, source_id)
+        source_id=pl.lit(source_id), change_id=change_ids(changes["change_no"], block=block, source_id=source_id)
     )
     staging.copy_in(connection, "golden.journal", numbered.select_seq(_COLUMNS))
 
@@ -76,10 +76,10 @@ def _record_few(
     connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, source_id: int, block: int
 ) -> None:
     """Do it without the threads that join frames: handing a few rows to them and back takes longer than the work."""
-    told = transactions.select_seq("tx", "xid", "commit_lsn", "committed_at").iter_rows()
+    told = transactions[["tx", "xid", "commit_lsn", "committed_at"]].iter_rows()
     known = {tx: (xid, lsn, at) for tx, xid, lsn, at in told}
     rows = []
-    for tx, number, *rest in changes.select_seq("tx", "change_no", *_TOLD).iter_rows():
+    for tx, number, *rest in changes[["tx", "change_no", *_TOLD]].iter_rows():
         rows.append((source_id, change_id(block + number, source_id), *known[tx], *rest))
     columns = ("source_id", "change_id", "xid", "commit_lsn", "committed_at", *_TOLD)
     staging.insert(connection, "golden.journal", columns, rows)

@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 
-from golden_records import staging
+from golden_records import routines, staging
+from golden_records.routines import Routine, frames, when
 
 _REFERENCES = """
 left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
@@ -52,8 +53,9 @@ with stray as (
     join golden.source_record r using (source_id, source_key, item_group)
     returning golden_id
 )
-select from golden.golden_record where golden_id in (select golden_id from left_behind)
-order by golden_id for no key update
+select count(*) into _found from (
+    select from golden.golden_record where golden_id in (select golden_id from left_behind)
+    order by golden_id for no key update) locked
 """
 
 _EXISTING_STRAYS = (
@@ -112,27 +114,31 @@ from completed c where c.at = v.ctid and v.is_partial
 """
 
 
-def fetch(connection: psycopg.Connection) -> psycopg.Cursor:
-    """Fetch what the sources said of the golden records so far; how many were left behind, the result's count says."""
-    with staging.pipelined(connection):
-        connection.execute(_FETCH)
-        connection.execute(_EXISTING)
-        return connection.execute(_STRAYS)
+FETCH = Routine(name="fetch_existing", statements=(_FETCH, _EXISTING, _STRAYS, when("_found > 0", [_EXISTING_STRAYS])))
+RESOLVE = Routine(name="resolve_records", statements=frames(_RESOLVE, _SPAN))
+SPAN = Routine(
+    name="span_versions",
+    statements=frames("update stage_version set until_tx = null where until_tx is not null", _SPAN),
+)
 
 
-def refetch(connection: psycopg.Connection) -> psycopg.Cursor:
+def fetch(connection: psycopg.Connection) -> None:
+    """Fetch what the sources said of the golden records so far."""
+    FETCH.call(connection)
+
+
+def refetch(connection: psycopg.Connection) -> None:
     """Fetch it anew, when more records have been staged."""
     connection.execute("truncate stage_fetched, stage_existing")
-    return fetch(connection)
+    fetch(connection)
 
 
-def resolve(connection: psycopg.Connection, left_behind: psycopg.Cursor) -> None:
-    """Turn staged records into stage_version, with golden ids in place of keys; fetch() comes before it."""
-    staging.wait(connection)
-    if left_behind.rowcount:
-        connection.execute(_EXISTING_STRAYS)
-    with staging.frames_only(connection):
-        connection.execute(_RESOLVE)
+def resolve(connection: psycopg.Connection) -> None:
+    """Turn staged records into stage_version, with golden ids in place of keys; fetch() comes before it.
+
+    Each is bounded as span() does.
+    """
+    RESOLVE.call(connection)
 
 
 def complete(connection: psycopg.Connection) -> None:
@@ -142,9 +148,7 @@ def complete(connection: psycopg.Connection) -> None:
 
 def span(connection: psycopg.Connection) -> None:
     """Bound each stage_version by the next one of the same source record, and note the golden record it leaves."""
-    with staging.frames_only(connection):
-        connection.execute("update stage_version set until_tx = null where until_tx is not null")
-        connection.execute(_SPAN)
+    SPAN.call(connection)
 
 
 _DELETE = """
@@ -165,29 +169,30 @@ select golden_id, item_group, source_id, source_key, effective_from, effective_t
 from stage_version where until_tx is null and op = 'u' and stored_id is distinct from golden_id
 order by golden_id, item_group
 """
-_KEPT = "select count(*) from stage_version where until_tx is null and op = 'u' and stored_id = golden_id"
+_MOVED = """
+get diagnostics _more = row_count;
+select count(*) - _more into _found
+from stage_version where until_tx is null and op = 'u' and stored_id = golden_id
+"""
+
+WRITE = Routine(name="write_source_records", statements=(_DELETE, _UPDATE, _MOVED, _INSERT))
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """What write() has sent, to be verified in the end."""
 
-    updated: psycopg.Cursor
-    kept: psycopg.Cursor
+    called: psycopg.Cursor
 
     def verify(self) -> None:
         """Rows are found by their place; raise SerializationFailure in the rare case that another worker moved one."""
-        if (self.updated.rowcount,) != self.kept.fetchone():
+        if routines.found(self.called):
             raise psycopg.errors.SerializationFailure("a source record was moved meanwhile: the part is tried again")
 
 
 def write(connection: psycopg.Connection) -> Written:
     """Make golden.source_record hold what the sources say after this part; verify the result once it is waited for."""
-    with staging.pipelined(connection):
-        connection.execute(_DELETE)
-        updated = connection.execute(_UPDATE)
-        connection.execute(_INSERT)
-        return Written(updated, connection.execute(_KEPT))
+    return Written(WRITE.call(connection))
 
 
 _INSERT_LOADED = f"""

@@ -34,15 +34,16 @@ create temp table if not exists stage_event (
     golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
 create temp table if not exists stage_survivor (
     golden_id bigint, entity text, item_group text, tx int, is_aside boolean, cause_id bigint,
-    item_values jsonb extended, change_id bigint, spoken jsonb, copies jsonb[],
-    candidates bigint[]) on commit delete rows;
+    item_values jsonb, change_id bigint, spoken jsonb, candidates bigint[]) on commit delete rows;
+create temp table if not exists stage_copy (
+    golden_id bigint, item_group text, tx int, copy jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_existing (
     golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
     effective_to timestamptz, item_values jsonb, change_id bigint, place tid) on commit delete rows;
 create temp table if not exists stage_fetched (golden_id bigint, item_group text) on commit delete rows;
 create temp table if not exists stage_final (
     golden_id bigint, entity text, is_new boolean, versions int, updated_at timestamptz,
-    changed jsonb extended, lineage jsonb) on commit delete rows;
+    changed jsonb, lineage jsonb) on commit delete rows;
 create temp table if not exists stage_removed (golden_id bigint) on commit delete rows;
 create temp table if not exists stage_delta (
     golden_id bigint, entity text, tx int, item_group text, version int, change_id bigint, candidates bigint[],
@@ -68,6 +69,7 @@ TABLES = (
     "stage_version",
     "stage_event",
     "stage_survivor",
+    "stage_copy",
     "stage_existing",
     "stage_fetched",
     "stage_final",
@@ -82,8 +84,9 @@ TABLES = (
     "stage_subject",
 )
 
-_TRANSACTION_COLUMNS = ("tx", "xid", "commit_lsn", "committed_at")
-_RECORD_COLUMNS = (
+# Lists: a frame gives up the columns of a list at a quarter of the cost of a selection, which is planned each time.
+_TRANSACTION_COLUMNS = ["tx", "xid", "commit_lsn", "committed_at"]
+_RECORD_COLUMNS = [
     "source_id",
     "change_id",
     "change_no",
@@ -101,9 +104,9 @@ _RECORD_COLUMNS = (
     "point_key",
     "address_key",
     "contract_key",
-)
-_KEYS = ("key", "alt_key", "point_key", "address_key", "contract_key")
-_TEXTS = ("item_values", "source_key", *_KEYS)
+]
+_KEYS = ["key", "alt_key", "point_key", "address_key", "contract_key"]
+_TEXTS = ["item_values", "source_key", *_KEYS]
 _CLAIMED = ("change_no", "tx", "op", "entity", "item_group", "source_key", *_KEYS)
 LONGEST = 3_500  # bytes of a staged record: it stands plain in a page, twice where it is kept for quarantine
 LONGEST_KEY = 1_000  # bytes: an index holds no key of more than 2,700
@@ -124,7 +127,7 @@ _TYPES = {
     "payload": "jsonb",
 }  # of the columns that are not text
 _UNCLAIMED = {"change_id": pl.lit(0), "item_values": pl.lit("{}")}
-_REJECT_COLUMNS = ("change_id", "reason")
+_REJECT_COLUMNS = ["change_id", "reason"]
 FEW = 500
 """Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied."""
 
@@ -145,13 +148,13 @@ def begin(connection: psycopg.Connection) -> bool:
 
 
 def _stored_plain(statements: str, version: int) -> str:
-    """Keep values in the row: a table without a TOAST table is emptied at commit at a third of the cost.
+    """Keep values in the row: a table without a TOAST table is emptied at commit at a fraction of the cost.
 
-    PostgreSQL 15 has no such clause; its tables keep their TOAST tables. So does stage_final everywhere: there all
-    groups of a golden record come together.
+    The index of a TOAST table is written anew whenever it is emptied, and the file system waits for the disk to cut it
+    off again. PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
     """
     kept = r" \1 storage plain" if version >= 160000 else r" \1"
-    return re.sub(r" (text|jsonb)\b(?! extended|\[)", kept, statements).replace(" extended", "")
+    return re.sub(r" (text\b|jsonb\b|bigint\[\])", kept, statements)
 
 
 def fill(
@@ -163,9 +166,9 @@ def fill(
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
     fitting = records if _all_fit(records) else records.filter(_fits())
-    copy_in(connection, "stage_tx", transactions.select_seq(_TRANSACTION_COLUMNS))
-    copy_in(connection, "stage_record", fitting.select_seq(_RECORD_COLUMNS))
-    copy_in(connection, "stage_reject", rejects.select_seq(_REJECT_COLUMNS))
+    copy_in(connection, "stage_tx", transactions[_TRANSACTION_COLUMNS])
+    copy_in(connection, "stage_record", fitting[_RECORD_COLUMNS])
+    copy_in(connection, "stage_reject", rejects[_REJECT_COLUMNS])
     if fitting.height < records.height:
         oversized = records.filter(~_fits()).select_seq("change_id", reason=pl.lit(_TOO_LONG))
         copy_in(connection, "stage_reject", oversized)
@@ -174,14 +177,14 @@ def fill(
 def _all_fit(records: pl.DataFrame) -> bool:
     """Tell whether all records fit; few that surely do, whatever their letters, are not looked at more closely."""
     if records.height <= FEW:
-        lengths = (sum(len(text) for text in row if text) for row in records.select_seq(_TEXTS).iter_rows())
+        lengths = (sum(len(text) for text in row if text) for row in records[_TEXTS].iter_rows())
         if max(lengths, default=0) * 4 <= LONGEST and all(len(key or "") * 4 <= LONGEST_KEY for key in _keys(records)):
             return True
     return bool(records.select_seq(_fits().all()).item())
 
 
 def _keys(records: pl.DataFrame) -> Iterator[str | None]:
-    for row in records.select_seq(_KEYS).iter_rows():
+    for row in records[_KEYS].iter_rows():
         yield from row
 
 
@@ -229,7 +232,7 @@ def insert(
 @cache
 def _insertion(table: str, columns: tuple[str, ...]) -> str:
     values = ", ".join(f"(row ->> {place})::{_TYPES.get(column, 'text')}" for place, column in enumerate(columns))
-    return f"insert into {table} ({', '.join(columns)}) select {values} from json_array_elements(%s::json) as row"
+    return f"insert into {table} ({', '.join(columns)}) select {values} from jsonb_array_elements(%s::jsonb) as row"
 
 
 def _csv_blocks(frame: pl.DataFrame, rows: int = 20_000) -> Iterator[str]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, rows, staging
+from golden_records import catalogue, rows
+from golden_records.routines import Routine, frames
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -80,7 +81,24 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
-# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it.
+# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it. What
+# differs from what survived is kept aside: it may be a conflict.
+DIFFERING = """survived as materialized (
+    select *, case when item_group = any (%(atomic)s) then values[copies] else merged end as survivor from copies
+), differing as (
+    insert into stage_copy (golden_id, item_group, tx, copy, change_id)
+    select s.golden_id, s.item_group, s.tx, c.copy, c.change_id
+    from survived s cross join unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
+    where s.copies > 1 and c.place < s.copies and not c.copy <@ s.survivor
+)"""
+
+# Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
+SPOKEN = """case when s.survivor <> s.values[s.copies] then (
+           select golden.merge(i.change_ids order by c.place)
+           from unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
+           cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
+                               from jsonb_object_keys(c.copy) item) i) end"""
+
 _SURVIVORS = """
 with pending as (
     select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
@@ -110,18 +128,18 @@ with pending as (
              s.change_id desc
 ), ranked as (
     select f.*{last} from in_force f offset 0
-), copies as (
+), copies as materialized (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
            golden.merge(item_values order by {order}) as merged
     from ranked group by golden_id, item_group, tx
-)
+), {differing}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
-                            copies, candidates)
-select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id,
-       case when e.item_group = any (%(atomic)s) then c.values[c.copies] else c.merged end, c.change_ids[c.copies],
-       case when c.copies > 1 then c.values end, case when c.copies > 1 then c.change_ids end
-from pending e left join copies c using (golden_id, item_group, tx)
+                            candidates, spoken)
+select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id, s.survivor, s.change_ids[s.copies],
+       case when s.copies > 1 then s.change_ids end,
+       {spoken}
+from pending e left join survived s using (golden_id, item_group, tx)
 """
 
 _FETCH = """
@@ -148,16 +166,6 @@ case when f.participant is not null and exists (
 """
 _BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted, so that they are sorted once
 
-# Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
-_SPOKEN = """
-update stage_survivor s
-set spoken = (select golden.merge(i.change_ids order by c.place)
-              from unnest(s.copies, s.candidates) with ordinality c (copy, change_id, place)
-              cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
-                                  from jsonb_object_keys(c.copy) item) i)
-where s.spoken is null and s.item_values <> s.copies[cardinality(s.copies)]
-"""
-
 
 def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     """Note which golden records the staged versions of these groups touch, and when."""
@@ -182,25 +190,20 @@ def are_followed(connection: psycopg.Connection) -> bool:
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
     """Look again at what the appointed service owns where an appointment changed: energisation and meters."""
-    with staging.pipelined(connection):
-        with staging.frames_only(connection):
-            connection.execute(_APPOINTED)
-        connection.execute(_PROPAGATE)
+    PROPAGATE.call(connection)
 
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
-    ranking = (
-        {"last": _IS_APPOINTED, "order": f"last, {_BY_RANK}"} if by_appointment else {"last": "", "order": _BY_RANK}
-    )
-    parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}
-    with staging.pipelined(connection):
-        connection.execute(_FETCH, {"groups": list(groups)})
-        with staging.frames_only(connection):
-            connection.execute(_SURVIVORS.format(**ranking), parameters)
-            note_spoken(connection)
+    routine = CHOOSE_BY_APPOINTMENT if by_appointment else CHOOSE
+    routine.call(connection, list(groups), list(UNDATED), list(ATOMIC))
 
 
-def note_spoken(connection: psycopg.Connection) -> None:
-    """Note of which change an item is, where the first in rank is silent about it."""
-    connection.execute(_SPOKEN)
+def _choose(name: str, *, last: str, order: str) -> Routine:
+    statements = (_FETCH, *frames(_SURVIVORS.format(last=last, order=order, differing=DIFFERING, spoken=SPOKEN)))
+    return Routine(name=name, statements=statements, parameters=("groups text[]", "undated text[]", "atomic text[]"))
+
+
+CHOOSE = _choose("choose", last="", order=_BY_RANK)
+CHOOSE_BY_APPOINTMENT = _choose("choose_by_appointment", last=_IS_APPOINTED, order=f"last, {_BY_RANK}")
+PROPAGATE = Routine(name="propagate_appointments", statements=(*frames(_APPOINTED), _PROPAGATE))

@@ -32,8 +32,23 @@ from golden_records.due import Cause
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 
-_KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
+_KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
+_ROUTINES = (
+    assembly.ASSEMBLE,
+    checks.AT_POINTS,
+    checks.ON_RECORDS,
+    conflicts.SETTLE,
+    identity.LOCK,
+    identity.RESOLVE,
+    source_records.FETCH,
+    source_records.RESOLVE,
+    source_records.SPAN,
+    source_records.WRITE,
+    survivorship.CHOOSE,
+    survivorship.CHOOSE_BY_APPOINTMENT,
+    survivorship.PROPAGATE,
+)
 BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
 
 
@@ -74,12 +89,12 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
     harmless: the key waits for its record; one that is lost in a crash is made again, so its commit waits for no disk.
     """
-    created = {number for number, op in batch.changes.select_seq("change_no", "op").iter_rows() if op == "c"}
+    created = {number for number, op in batch.changes[["change_no", "op"]].iter_rows() if op == "c"}
     presented = [
         _presented(keys)
         if op == "u" and keys[1] and (number in created or keys[0] in _REKEYED or keys[4])
         else frozenset[Key]()
-        for number, op, *keys in batch.records.select_seq("change_no", "op", *_KEYS).iter_rows()
+        for number, op, *keys in batch.records[["change_no", "op", *_KEYS]].iter_rows()
     ]
     unknown = identity.find_unknown(connection, frozenset().union(*presented))
     if not unknown:
@@ -153,6 +168,8 @@ def _begin(connection: psycopg.Connection) -> int:
 
 def _prepare(connection: psycopg.Connection) -> None:
     if staging.begin(connection):
+        for routine in _ROUTINES:
+            routine.create(connection)
         projection.prepare(connection)
 
 
@@ -161,16 +178,15 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     block = _begin(connection)
     source = {"source_id": batch.source_id, "block": block}
     journal.record(connection, batch.changes, batch.transactions, **source)
-    marked = {"source_id": pl.lit(batch.source_id), "change_id": journal.change_ids(block, batch.source_id)}
     staging.fill(
         connection,
         transactions=batch.transactions,
-        records=batch.records.with_columns_seq(**marked),
-        rejects=batch.rejects.with_columns_seq(**marked),
+        records=_marked(batch.records, **source),
+        rejects=_marked(batch.rejects, **source),
     )
     truncates = batch.changes["op"] == "t"
     if truncates.any():
-        for change in batch.changes.filter(truncates).with_columns_seq(**marked).iter_rows(named=True):
+        for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
             source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
     with staging.pipelined(connection):
         checks.check_records(connection)
@@ -178,6 +194,12 @@ def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
         quarantine.close_renewed(connection, found, changes=batch.changes.height, **source)
         quarantine.hold_records(connection, found)
     return found.violations
+
+
+def _marked(frame: pl.DataFrame, *, source_id: int, block: int) -> pl.DataFrame:
+    """Give the rows of a part their source and the ids of their changes."""
+    sources = pl.Series("source_id", [source_id]).new_from_index(0, frame.height)
+    return frame.hstack([sources, journal.change_ids(frame["change_no"], block=block, source_id=source_id)])
 
 
 def _resolve(connection: psycopg.Connection) -> None:
@@ -190,13 +212,12 @@ def _resolve(connection: psycopg.Connection) -> None:
         identity.resolve(connection)
         identity.lock(connection)
         healed = quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
-        left_behind = source_records.fetch(connection)
+        source_records.fetch(connection)
         if healed.fetchone() != (0,):
             identity.resolve(connection)
             identity.lock_more(connection)
-            left_behind = source_records.refetch(connection)
-        source_records.resolve(connection, left_behind)
-        source_records.span(connection)
+            source_records.refetch(connection)
+        source_records.resolve(connection)
 
 
 def _master(connection: psycopg.Connection, *, source_id: int) -> int:
@@ -248,7 +269,8 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     identity.resolve(connection)
     source_records.write_loaded(connection)
     if violations:
-        source_records.resolve(connection, source_records.fetch(connection))
+        source_records.fetch(connection)
+        source_records.resolve(connection)
         quarantine.add_violations(connection)
     loaded.add(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
@@ -292,7 +314,7 @@ def _assemble(
     now: datetime,
     cause: Cause = _LOADED,
 ) -> int:
-    """Master golden records from the store; those of a load, which are of these entities, perhaps for the first time."""
+    """Master golden records from the store; those of a load are of these entities, and may be new."""
     block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)

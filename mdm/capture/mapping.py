@@ -60,6 +60,7 @@ _DELETED = {name: pl.lit(None, dtype=dtype) for name, dtype in RECORD_SCHEMA.ite
 }
 
 _LONGEST_SOURCE_KEY = 2_000  # bytes; three hundred characters and a digest stand for a longer one
+_FEW = 500  # keys that are quicker looked through one by one
 
 # Our own columns beside a source's: a source column cannot be taken for one.
 _CHANGE_NO, _TX, _OP, _UNCHANGED = "mdm:change_no", "mdm:tx", "mdm:op", "mdm:unchanged:"
@@ -144,9 +145,8 @@ class Mapper:
 
     def _transactions(self, transactions: pl.DataFrame) -> pl.DataFrame:
         lsns = [str(Lsn(lsn + self.offset)) for lsn in transactions["commit_lsn"]]
-        return transactions.with_columns_seq(commit_lsn=pl.Series(lsns, dtype=pl.String)).select_seq(
-            list(TRANSACTION_SCHEMA)
-        )
+        told = {name: transactions[name] for name in TRANSACTION_SCHEMA}
+        return pl.DataFrame(told | {"commit_lsn": pl.Series(lsns, dtype=pl.String)})
 
     def _mapped_tables(self, batch: Batch) -> list[tuple[TableChanges, CompiledTable]]:
         """Return the tables that are mapped; raises SchemaBroken, with the first transaction that cannot be."""
@@ -376,6 +376,8 @@ def _stacked(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:
 
 def _with_short_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Put a digest in place of the end of a source key that is too long for the hub's indexes."""
+    if frame.height <= _FEW and all(len(key or "") * 4 <= _LONGEST_SOURCE_KEY for key in frame["source_key"]):
+        return frame
     is_long = pl.col("source_key").str.len_bytes() > _LONGEST_SOURCE_KEY
     if not frame.select_seq(is_long.any()).item():
         return frame

@@ -13,16 +13,9 @@ from mdm.distribution import composition, contracts
 
 _LOCK = 0x6D646D76  # "mdmv", a key of PostgreSQL's advisory locks
 
-_TABLES = (
-    """
-    create temp table if not exists projected (
-        view_id int, golden_id bigint, point_id bigint, sender text, body text, committed_at timestamptz,
-        digest bit(256)) on commit delete rows
-    """,
-    """
-    create temp table if not exists projection_point (golden_id bigint, committed_at timestamptz) on commit delete rows
-    """,
-)
+_TABLE = """
+create temp table if not exists projection_point (golden_id bigint, committed_at timestamptz) on commit delete rows
+"""
 
 # A golden id is of one entity alone, so the ids of addresses and contracts may stand among those of points.
 _FOLLOW = """
@@ -102,16 +95,15 @@ def project_next(connection: psycopg.Connection, *, after: int, limit: int) -> i
 
 
 def prepare(connection: psycopg.Connection) -> None:
-    """Make the temporary tables where the session has none yet."""
+    """Make the temporary table where the session has none yet."""
     if _octets_noted(connection) is None:
-        for statement in _TABLES:
-            connection.execute(statement)
+        connection.execute(_TABLE)
 
 
-def compute(connection: psycopg.Connection) -> bool:
-    """Fill the temporary table projected with the rows of all touched points in all views; False when none is touched.
+def begin(connection: psycopg.Connection) -> bool:
+    """Take the lock of projection, which is held until the transaction ends, and find all points that are touched.
 
-    Takes the lock of projection, which is held until the transaction ends.
+    Returns whether there is any.
     """
     if not _octets_noted(connection):
         return False
@@ -119,15 +111,15 @@ def compute(connection: psycopg.Connection) -> bool:
         lock(connection)
         connection.execute(_FOLLOW)
         registered = _register(connection)
-        filled = _fill(connection)
-    has_news = registered.fetchone() == (True,)
-    if has_news:
+    if registered.fetchone() == (True,):
         connection.execute(_ALL)
-    if has_news or filled.fetchone() != (True,):
-        _register(connection, appointed=_APPOINTED)
-        connection.execute("truncate projected")
-        _fill(connection)
+        register_appointed(connection)
     return True
+
+
+def register_appointed(connection: psycopg.Connection) -> None:
+    """Give the services that touched points have appointed their views, where they have none."""
+    _register(connection, appointed=_APPOINTED)
 
 
 def lock(connection: psycopg.Connection) -> None:
@@ -155,17 +147,9 @@ def _register(connection: psycopg.Connection, *, appointed: str = "") -> psycopg
     return connection.execute(query, parameters)
 
 
-def _fill(connection: psycopg.Connection) -> psycopg.Cursor:
-    """Compute the rows; fetch whether all have a view."""
-    with staging.frames_only(connection):  # laterals loop all the same; frames are hashed, not paired
-        return connection.execute(_compute())
-
-
 @cache
-def _compute() -> str:
+def rows() -> str:
+    """Return the query of the rows of all touched points in all views; one without a view has no view_id."""
     query = composition.rows(list(contracts.load().values()))
     columns = "view_id, golden_id, point_id, sender, body, committed_at"
-    return f"""
-        with filled as (insert into projected select {columns}, {_DIGEST} from ({query}) r returning view_id)
-        select bool_and(view_id is not null) is distinct from false from filled
-    """  # noqa: S608 - made of the contracts alone
+    return f"select {columns}, {_DIGEST} as digest from ({query}) r"  # noqa: S608 - made of the contracts alone
