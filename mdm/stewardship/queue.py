@@ -302,7 +302,8 @@ def lock_ids(connection: psycopg.Connection, task_ids: Sequence[int], *, by: str
 
 def _condition(chosen: Filter, now: datetime) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = {"now": now}
-    conditions = [_OF_STATE[chosen.state], "t.visible_from <= %(now)s"]
+    seen = "t.closed_at" if chosen.is_of_closed else "%(now)s"  # what was settled in its grace, nobody was asked for
+    conditions = [_OF_STATE[chosen.state], f"t.visible_from <= {seen}"]
     for name, condition in _CONDITIONS.items():
         value = getattr(chosen, name)
         if value is not None:

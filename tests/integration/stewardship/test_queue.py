@@ -141,6 +141,19 @@ def test_a_task_is_not_in_the_queue_before_its_grace_is_over(full: Desk) -> None
     assert hidden not in claimed
 
 
+def test_what_was_settled_in_its_grace_is_not_listed_among_what_was_closed(full: Desk) -> None:
+    closed = Filter(state=State.RESOLVED)
+    with full.hub.connection.transaction(force_rollback=True):
+        (hidden,) = full.hub.rows("select min(task_id) from hub.task where visible_from > %s", NOW)
+        (shown,) = full.hub.rows("select min(task_id) from hub.task where visible_from < %s", NOW)
+        both = [hidden[0], shown[0]]
+        full.hub.connection.execute(
+            "update hub.task set state = 'resolved', outcome = 'healed', closed_at = %s where task_id = any (%s)",
+            [NOW, both],
+        )
+        assert [task.task_id for task in full.listed(closed, Page(limit=9, sort=Sort.CLOSED))] == [shown[0]]
+
+
 def test_the_next_tasks_are_the_most_urgent_of_a_filter(full: Desk) -> None:
     chosen = Filter(owner="supplier")
     free = [task.task_id for task in full.listed(chosen, at=NOW) if task.assignee in {None, "ann"}]
