@@ -23,43 +23,47 @@ _PRESENT = ", ".join(f"s.{column}" for column in _TOLD.split(", "))
 
 # Whoever changes one of these tasks now is waited for, so that what follows sees what became of it.
 _LOCK = """
-select t.task_id from hub.task t join (select distinct kind, subject_id from stage_subject) s using (kind, subject_id)
+select t.task_id from (select distinct kind, subject_id from stage_subject) s
+cross join lateral (select task_id from hub.task t where t.kind = s.kind and t.subject_id = s.subject_id offset 0) k
+join hub.task t on t.task_id = k.task_id
 order by t.task_id for update of t
 """
 
-# The parts of one statement see the tables as they were before it, so each task is taken by one of them at the most.
+# Each task is found by its subject, and changed by its id alone: whatever the planner believes of a table that grows.
 _FOLLOW = f"""
 with asked as materialized (
     select distinct kind, subject_id from stage_subject
 ), subject as materialized (
     {subjects.DESCRIPTION}
+), known as materialized (
+    select s.*, t.task_id, t.closed_at is not null as is_closed, t.closed_by = '{BY}' as is_by_itself,
+           t.facts as seen_facts, ({_PRESENT}) is distinct from ({_STORED}) as is_changed
+    from subject s
+    left join lateral (
+        select * from hub.task t where t.kind = s.kind and t.subject_id = s.subject_id offset 0) t on true
 ), closed as (
     update hub.task t
     set state = 'resolved', outcome = s.outcome, note = s.closing, closed_by = '{BY}', closed_at = clock_timestamp(),
         claimed_until = null, decision_id = null, version = t.version + 1
-    from subject s
-    where t.kind = s.kind and t.subject_id = s.subject_id and t.closed_at is null and not s.is_open
+    from known s where t.task_id = s.task_id and not s.is_closed and not s.is_open
     returning t.task_id, t.version, 'resolved' as event, t.outcome, t.note
 ), changed as (
     update hub.task t set {_RENEWED}, due_at = {_DUE}, version = t.version + 1
-    from subject s
-    where t.kind = s.kind and t.subject_id = s.subject_id and t.closed_at is null and s.is_open
-      and ({_STORED}) is distinct from ({_PRESENT})
+    from known s where t.task_id = s.task_id and not s.is_closed and s.is_open and s.is_changed
     returning t.task_id, t.version, 'changed', null, null
 ), reopened as (
     update hub.task t
     set {_RENEWED}, due_at = {_DUE}, visible_from = s.visible_from, opened_at = s.opened_at, state = 'open',
-        note = case when t.closed_by = '{BY}' then 'it is back' else 'what it is about has changed' end,
+        note = case when s.is_by_itself then 'it is back' else 'what it is about has changed' end,
         assignee = null, closed_at = null, closed_by = null, outcome = null, decision_id = null,
         version = t.version + 1
-    from subject s
-    where t.kind = s.kind and t.subject_id = s.subject_id and t.closed_at is not null and s.is_open
-      and (t.closed_by = '{BY}' or t.facts <> s.facts)
+    from known s
+    where t.task_id = s.task_id and s.is_closed and s.is_open and (s.is_by_itself or s.seen_facts <> s.facts)
     returning t.task_id, t.version, 'reopened', null, t.note
 ), opened as (
     insert into hub.task as t (kind, subject_id, {_TOLD}, state, due_at, visible_from, opened_at)
     select s.kind, s.subject_id, {_PRESENT}, 'open', {_DUE}, s.visible_from, s.opened_at
-    from subject s where s.is_open
+    from known s where s.task_id is null and s.is_open
     order by s.kind, s.subject_id
     on conflict (kind, subject_id) do nothing
     returning t.task_id, t.version, 'opened', null, null
