@@ -31,6 +31,8 @@ from golden_records import (
 from golden_records.due import Cause
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
+from mdm.stewardship import opening
+from mdm.stewardship.terms import USUAL, Terms
 
 _KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
@@ -72,7 +74,7 @@ class Outcome:
     touched_points: int
 
 
-def tune(connection: psycopg.Connection) -> None:
+def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
     contracts.load()  # now, and not while the first batch holds the lock of projection
     connection.execute(
@@ -80,6 +82,7 @@ def tune(connection: psycopg.Connection) -> None:
         "set enable_mergejoin = off; set enable_seqscan = off;"
         "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
     )
+    opening.tune(connection, terms)
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 
@@ -146,11 +149,18 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
             quarantine.add_violations(connection)
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
-        touching = touched.collect(connection)
-        projection.note(connection)
+        touching = _pass_on(connection)
         staging.wait(connection)
     written.verify()
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
+
+
+def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Tell views and tasks what this part did; how many points it touched, the result's count says."""
+    touching = touched.collect(connection)
+    projection.note(connection)
+    opening.follow(connection)
+    return touching
 
 
 def finish(connection: psycopg.Connection) -> None:
@@ -273,6 +283,7 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         source_records.resolve(connection)
         quarantine.add_violations(connection)
     loaded.add(connection)
+    opening.follow(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
@@ -328,8 +339,7 @@ def _assemble(
     if violations:
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
-    touched.collect(connection)
-    projection.note(connection)
+    _pass_on(connection)
     return block
 
 
@@ -366,8 +376,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
         identity.lock_events(connection)
         due.finish(connection)
         _master(connection, source_id=journal.HUB)
-        touched.collect(connection)
-        projection.note(connection)
+        _pass_on(connection)
     return taken
 
 
@@ -385,6 +394,5 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         quarantine.add_violations(connection)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
-        touched.collect(connection)
-        projection.note(connection)
+        _pass_on(connection)
     return staged

@@ -1,0 +1,1 @@
+"""Stewardship: what waits for a steward, who works on it, and what became of it."""
