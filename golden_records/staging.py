@@ -51,7 +51,8 @@ create temp table if not exists stage_left (entity text, point_id bigint, tx int
 create temp table if not exists stage_retry (quarantine_id bigint) on commit delete rows;
 create temp table if not exists stage_conflict (
     golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
-    owner_source_id int, owner_change_id bigint, owner_value jsonb, owner text, at timestamptz) on commit delete rows;
+    owner_source_id int, owner_change_id bigint, owner_value jsonb, at timestamptz, holders smallint[],
+    opened_by text, said jsonb) on commit delete rows;
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;

@@ -221,7 +221,7 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
             survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
-        conflicts.settle(connection)
+        conflicts.settle(connection, source_id=source_id, groups=groups)
         due.note(connection)
     return violations
 
