@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from golden_records import catalogue, conflicts, survivorship
 from golden_records.catalogue import Classification, Item, ItemType
 from rules import agreement
@@ -198,7 +200,9 @@ def list_page(chosen: Filter, *, after: int | None, limit: int) -> Query:
     if after is not None:
         conditions.append(f"k.conflict_id {'<' if is_closed else '>'} %(after)s")
     order = "desc" if is_closed else "asc"
-    critical = [(group.name, item.name) for _, group in catalogue.load().groups() for item in group.items if item.critical]
+    critical = [
+        (group.name, item.name) for _, group in catalogue.load().groups() for item in group.items if item.critical
+    ]
     parameters = given | {
         "after": after,
         "limit": limit,
@@ -226,7 +230,8 @@ with said as (
     select %(owner_source)s as source, %(owner_value)s::jsonb as value, %(owner_change_id)s::bigint as change_id, 0 as n
     union all select %(source)s, %(value)s::jsonb, %(change_id)s::bigint, 1
     union all
-    select s.name, said.item_values -> %(item)s, said.change_id, 2 from said join golden.source_system s using (source_id)
+    select s.name, said.item_values -> %(item)s, said.change_id, 2
+    from said join golden.source_system s using (source_id)
     where %(is_open)s and said.item_values ? %(item)s and s.name <> all (array[%(owner_source)s, %(source)s])
 )
 select side.source, s.kind, s.participant, side.value, side.change_id, j.commit_lsn::text, j.ordinal, j.committed_at,
@@ -243,9 +248,7 @@ SPOKEN_COLUMNS = (
 
 
 def list_values(conflict: Conflict) -> Query:
-    """Ask for the values by system (SPOKEN_COLUMNS): the surviving one, the copy that differs, then the other copies."""
-    from psycopg.types.json import Jsonb  # noqa: PLC0415
-
+    """Ask for the values by system (SPOKEN_COLUMNS): the surviving one, the copy that differs, then other copies."""
     return _SPOKEN, {
         "golden_id": conflict.golden_id,
         "item_group": conflict.item_group,
@@ -271,8 +274,7 @@ def describe_fully(conflict: Conflict, values: Sequence[Sequence[Any]], *, revea
         "grace_seconds": item.grace.total_seconds(),
         "values": [each | {"value": conflict.shown(each["value"], reveal=reveal)} for each in spoken],
         "history": [
-            dict(former)
-            | {name: conflict.shown(former[name], reveal=reveal) for name in ("value", "owner_value")}
+            dict(former) | {name: conflict.shown(former[name], reveal=reveal) for name in ("value", "owner_value")}
             for former in conflict.history
         ],
     }

@@ -1,4 +1,4 @@
-"""The measure of consistency: of the golden records that two systems both hold an item of, on how many do they agree?
+"""The measure of consistency: on how many of the golden records that two systems both hold an item of they agree.
 
 On how many they differ is counted from the open conflicts, at the moment of asking; how many both hold is counted now
 and then by refresh(), and each figure says when. Two copies are measured against each other as the owner is against
@@ -9,6 +9,7 @@ before its owner's change counts by its own commit. An owner's change of a value
 however short, so none is missed; a first value, which no copy held before, is no change to be followed.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,7 +84,7 @@ join golden.source_system a on a.source_id = h.source_id or h.source_id is null 
 join golden.source_system b
     on b.source_id = h.other_source_id or h.source_id is null and b.source_id = c.other_source_id
 where (%(item)s::text is null or item = %(item)s) and (%(entity)s::text is null or i.entity = %(entity)s)
-  and (%(source)s::text is null or %(source)s in (a.name, b.name))
+  and (%(sources)s::text[] is null or a.name = any (%(sources)s) or b.name = any (%(sources)s))
 order by i.entity, item_group, item, a.name, b.name
 """
 
@@ -179,13 +180,13 @@ def find_refreshed(connection: psycopg.Connection) -> datetime | None:
     return found
 
 
-def by_item(*, item: str | None = None, entity: str | None = None, source: str | None = None) -> Query:
-    """Ask for each item and pair of systems: entity, group, item, name and kind of both, held, differing, held as of."""
-    return _BY_ITEM, {"item": item, "entity": entity, "source": source}
+def by_item(*, item: str | None = None, entity: str | None = None, sources: Sequence[str] | None = None) -> Query:
+    """Ask for each item and pair of systems: entity, group, item, name and kind of both, held, differing, as of."""
+    return _BY_ITEM, {"item": item, "entity": entity, "sources": None if sources is None else list(sources)}
 
 
 def of_address() -> Query:
-    """Ask for the metering points' address by pair of kinds: two places in KINDS from 1, held, differing, held as of."""
+    """Ask for the points' address by pair of kinds: two places in KINDS from 1, held, differing, held as of."""
     return _ADDRESS, {"kinds": KINDS}
 
 
