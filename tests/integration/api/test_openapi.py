@@ -28,6 +28,7 @@ def test_answers_are_as_documented(api: Api) -> None:
         @given(case=operation.as_strategy())
         def send(case: Any) -> None:
             case.query.pop("wait", None)
+            case.query.pop("cursor", None)  # a schema cannot tell those that a list gave
             case.call_and_validate(headers=headers, timeout=30)
 
         send()
