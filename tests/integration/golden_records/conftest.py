@@ -76,9 +76,16 @@ def hub(open_hub: Callable[[], Hub]) -> Hub:
 
 
 @pytest.fixture(scope="module")
-def shared_hub(hub_server: EmbeddedServer) -> Iterator[Hub]:
-    """One hub for all tests of a module."""
-    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, db.connect(dsn) as connection:
+def shared_dsn(hub_server: EmbeddedServer) -> Iterator[str]:
+    """The database of one hub for all tests of a module."""
+    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def shared_hub(shared_dsn: str) -> Iterator[Hub]:
+    """A session on it."""
+    with db.connect(shared_dsn) as connection:
         mastering.tune(connection)
         with connection.transaction():
             sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
