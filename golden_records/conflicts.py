@@ -52,6 +52,37 @@ cross join lateral (select coalesce((s.spoken ->> i.item)::bigint, s.change_id) 
 where {copy} <> {survivor} and case i.comparison when '{line}' then {line_differs} and {lines_differ} else {differs} end
 """
 
+# Survivorship takes one record of each source; but a system holds the address of each of its points, and each of these
+# copies may differ. Dated ones follow each other, so of those the one that is taken speaks alone.
+_COMPARE_FURTHER = """
+insert into stage_conflict (golden_id, item_group, item, source_id, change_id, value, owner_source_id, owner_change_id,
+                            owner_value, at, holders, opened_by, said)
+select distinct on (s.golden_id, i.item, r.source_id)
+       s.golden_id, s.item_group, i.item, r.source_id, r.change_id, r.item_values -> i.item,
+       {survivor}, s.change_id, s.item_values -> i.item, t.committed_at,
+       array(select {holder} from unnest(s.copies, s.candidates) c (copy, change_id)
+             where c.copy ? i.item or i.comparison = '{line}' and c.copy ?| {lines} order by 1),
+       {opened_by}, s.item_values
+from (select golden_id, max(tx) as tx from stage_survivor where item_group = '{lined}' and not is_aside group by 1) e
+join stage_survivor s on s.golden_id = e.golden_id and s.tx = e.tx and s.item_group = '{lined}'
+join (
+    select golden_id, source_id, item_values, change_id from stage_existing x
+    where item_group = '{lined}' and effective_from is null and not exists (
+        select from stage_version v
+        where v.source_id = x.source_id and v.source_key = x.source_key and v.item_group = x.item_group)
+    union all
+    select golden_id, source_id, item_values, change_id from stage_version
+    where item_group = '{lined}' and effective_from is null and op = 'u' and until_tx is null
+) r on r.golden_id = s.golden_id and r.change_id <> all (s.candidates) and r.item_values <> s.item_values
+join stage_tx t on t.tx = s.tx
+join golden.catalogue_item i on i.item_group = s.item_group and i.comparison <> '{none}'
+where r.source_id <> {survivor}
+  and case i.comparison when '{line}' then {line_differs} and {lines_differ} else {differs} end
+  and not exists (select from stage_conflict c
+                  where c.golden_id = s.golden_id and c.item = i.item and c.source_id = r.source_id)
+order by s.golden_id, i.item, r.source_id, r.change_id desc
+"""
+
 # How it ended is told by what the last event of this part leaves of the copy.
 _CLOSE = """
 with last as materialized (
@@ -151,6 +182,8 @@ def settle(connection: psycopg.Connection, *, source_id: int, groups: Collection
     with staging.pipelined(connection):
         with staging.frames_only(connection):
             connection.execute(_compare(), parameters)
+            if _LINED in groups:
+                connection.execute(_compare_further(), parameters)
         connection.execute(_close(), parameters)
         connection.execute(_OPEN.format(changed=_CHANGED, history=_WITH_FORMER))
         if "supplier" in groups:
@@ -160,25 +193,38 @@ def settle(connection: psycopg.Connection, *, source_id: int, groups: Collection
 LINES = tuple(item.name for item in catalogue.load().entity("address").items if item.comparison is Comparison.LINE)
 """The lines of an address, which are compared as one text."""
 
+_LINED = "address"
 _LINES = f"array[{', '.join(map(repr, LINES))}]"
 
 
 @cache
 def _compare() -> str:
     survivor, copy = (journal.SOURCE_OF.format(change_id=name) for name in ("w.change_id", "s.copy_id"))
-    lines, copied = ([f"s.{said} ->> '{line}'" for line in LINES] for said in ("item_values", "copy"))
-    return _COMPARE.format(
+    return _comparing(_COMPARE, survivor=survivor, copy=copy, copied="s.copy")
+
+
+@cache
+def _compare_further() -> str:
+    survivor = journal.SOURCE_OF.format(change_id="s.change_id")
+    return _comparing(_COMPARE_FURTHER, survivor=survivor, copy="r.source_id", copied="r.item_values")
+
+
+def _comparing(statement: str, *, survivor: str, copy: str, copied: str) -> str:
+    """Complete a comparison: SQL for the sources of both sides, and where the copy's values stand."""
+    sides = [[f"{said} ->> '{line}'" for line in LINES] for said in ("s.item_values", copied)]
+    items = ("s.item_values ->> i.item", f"{copied} ->> i.item")
+    return statement.format(
         copy=copy,
         survivor=survivor,
         holder=journal.SOURCE_OF.format(change_id="c.change_id"),
         opened_by=_SIDE.format(survivor=survivor, copy=copy),
-        lined="address",
+        lined=_LINED,
         lines=_LINES,
         line=Comparison.LINE,
         none=Comparison.NONE,
-        line_differs=agreement.line_differs("s.item_values ->> i.item", "s.copy ->> i.item"),
-        lines_differ=agreement.lines_differ(lines, copied),
-        differs=agreement.differ_by("i.comparison", "s.item_values ->> i.item", "s.copy ->> i.item"),
+        line_differs=agreement.line_differs(*items),
+        lines_differ=agreement.lines_differ(*sides),
+        differs=agreement.differ_by("i.comparison", *items),
     )
 
 

@@ -31,18 +31,27 @@ def count(connection: psycopg.Connection) -> dict[Pair, tuple[int, int]]:
     return {pair: (held[pair], differing[pair]) for pair in held}
 
 
-def _spoken(connection: psycopg.Connection) -> Iterator[tuple[str, dict[tuple[int, str], dict[str, str]]]]:
-    """Yield for each golden record and group what each system says, in the form in which values are compared."""
+def _spoken(connection: psycopg.Connection) -> Iterator[tuple[str, dict[tuple[int, str], dict[str, set[str]]]]]:
+    """Yield for each golden record and group what each system says, in the form in which values are compared.
+
+    Of an address that several points have a system may say several things; of all else the last word stands.
+    """
     query = """
-        select r.golden_id, r.item_group, r.source_id, s.name, r.item_values from golden.source_record r
+        select r.golden_id, r.item_group, r.source_id, s.name, r.item_values,
+               r.item_group = 'address' and r.effective_from is null
+        from golden.source_record r
         join golden.source_system s using (source_id)
         where r.item_group = any (%s) or coalesce(r.effective_from, '-infinity') <= now()
                                          and coalesce(r.effective_to, 'infinity') > now()
         order by r.effective_from nulls first, r.change_id
     """
-    found: dict[tuple[int, str], dict[tuple[int, str], dict[str, str]]] = defaultdict(dict)
-    for golden_id, item_group, source_id, name, values in connection.execute(query, [list(UNDATED)]):
-        found[golden_id, item_group][source_id, name] = _forms(item_group, values)
+    found: dict[tuple[int, str], dict[tuple[int, str], dict[str, set[str]]]] = defaultdict(dict)
+    for golden_id, item_group, source_id, name, values, is_one_of_many in connection.execute(query, [list(UNDATED)]):
+        systems = found[golden_id, item_group]
+        said = systems.setdefault((source_id, name), {}) if is_one_of_many else {}
+        for item, form in _forms(item_group, values).items():
+            said.setdefault(item, set()).add(form)
+        systems[source_id, name] = said
     for (_, item_group), said in found.items():
         yield item_group, said
 

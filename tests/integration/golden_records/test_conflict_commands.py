@@ -25,9 +25,13 @@ def hub(emptied_hub: Hub) -> Hub:
 
 
 @pytest.fixture
-def run(hub: Hub, shared_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    hub: Hub,  # noqa: ARG001 - it is emptied first
+    shared_dsn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
     """Run mdm on the hub under test; return what it prints."""
-    assert hub
     monkeypatch.setenv("MDM_DATABASE_URL", shared_dsn)
 
     def run(*arguments: str, status: int = 0) -> str:

@@ -130,6 +130,23 @@ def test_what_it_does_not_pass_over_is_a_conflict_of_the_item(
     assert open_items(hub) == [(item, "mds") for item in items]
 
 
+def test_each_copy_of_an_address_that_a_system_holds_at_several_points_is_compared(hub: Hub) -> None:
+    pair = (KEY, mpan(2))
+    hub.change("smrs10", *(address(key, uprn="7", text="1 HIGH ST") for key in pair))
+    hub.change("mds", *(address(key, uprn="7", text="1 HIGH ST") for key in pair))
+
+    hub.change("mds", address(KEY, uprn="7", text="2 HIGH ST"))
+    hub.change("mds", address(pair[1], uprn="7", text="1 High St"))
+    differing = open_items(hub)
+    hub.change("smrs10", address(KEY, uprn="7", text="1 HIGH ST.", line_4=None))
+    still = open_items(hub)
+    hub.change("mds", address(KEY, uprn="7", text="1 HIGH ST"))
+
+    assert differing == still == [("line_1", "mds")]
+    assert open_items(hub) == []
+    assert hub.rows("select outcome, version from golden.conflict") == [("agreed", 3)]
+
+
 def test_a_copy_that_is_silent_does_not_differ_and_ends_a_conflict(hub: Hub) -> None:
     hub.change("smrs10", point(KEY, "profile", profile_class="1", ssc="0393"))
     hub.change("mds", point(KEY, "profile", profile_class="1"))
