@@ -52,8 +52,8 @@ def _spoken(connection: psycopg.Connection) -> Iterator[tuple[str, dict[tuple[in
         for item, form in _forms(item_group, values).items():
             said.setdefault(item, set()).add(form)
         systems[source_id, name] = said
-    for (_, item_group), said in found.items():
-        yield item_group, said
+    for (_, group), spoken in found.items():
+        yield group, spoken
 
 
 def _forms(item_group: str, values: Mapping[str, Any]) -> dict[str, str]:
