@@ -15,6 +15,7 @@ from mdm import db, hub, settings
 SCHEMAS = ("golden", "hub")
 _TABLES = (
     "golden_records.tables",
+    "golden_records.conflict_tables",
     "mdm.stewardship.tables",
     "mdm.distribution.tables",
     "mdm.capture.tables",

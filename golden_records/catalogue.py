@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from golden_records import declarations
+from rules.agreement import Comparison
+
+GRACE = timedelta(minutes=5)
+"""What copies have by default to follow their owner: the market's messages are sent without delay."""
+
+_UNITS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1)}
 
 
 class ItemType(StrEnum):
@@ -31,7 +38,11 @@ class Classification(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An attribute of an entity. `reference` names the entity whose golden id it holds."""
+    """An attribute of an entity. `reference` names the entity whose golden id it holds.
+
+    `normalisation` is how its values are written when they are mapped, `comparison` what does not matter when copies
+    are compared, `grace` how long a copy may differ before anybody has to act.
+    """
 
     name: str
     type: ItemType
@@ -42,16 +53,22 @@ class Item:
     normalisation: str | None = None
     critical: bool = False
     reference: str | None = None
+    comparison: Comparison = Comparison.CODE
+    grace: timedelta = GRACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Items that a source dates and sends together; `survivorship` ranks systems, best first."""
+    """Items that a source dates and sends together; `survivorship` ranks systems, best first.
+
+    `held_by` are those that speak for the owner: where none of them does, a fallback has survived.
+    """
 
     name: str
     owner: str
     survivorship: tuple[str, ...]
     items: tuple[Item, ...]
+    held_by: tuple[str, ...]
     atomic: bool = False
 
     @property
@@ -106,16 +123,30 @@ def _entity(name: str, entry: dict[str, Any]) -> Entity:
 
 
 def _group(name: str, entry: dict[str, Any]) -> Group:
+    survivorship = tuple(entry["survivorship"])
+    grace = _span(entry["grace"]) if "grace" in entry else GRACE
     return Group(
         name=name,
         owner=entry["owner"],
-        survivorship=tuple(entry["survivorship"]),
-        items=tuple(_item(item, fields) for item, fields in entry["items"].items()),
+        survivorship=survivorship,
+        items=tuple(_item(item, {"grace": grace} | fields) for item, fields in entry["items"].items()),
+        held_by=tuple(entry.get("held_by", survivorship[:1])),
         atomic=entry.get("atomic", False),
     )
 
 
 def _item(name: str, entry: dict[str, Any]) -> Item:
-    known = entry | {"type": ItemType(entry["type"]), "values": tuple(entry.get("values", ()))}
+    kind = ItemType(entry["type"])
+    known = entry | {"type": kind, "values": tuple(entry.get("values", ()))}
     known["classification"] = Classification(entry.get("classification", "public"))
+    compared = Comparison.CODE if kind is ItemType.TEXT else Comparison.EXACT
+    known["comparison"] = Comparison(entry.get("comparison", compared))
+    if isinstance(entry["grace"], str):
+        known["grace"] = _span(entry["grace"])
     return Item(name=name, **known)
+
+
+def _span(text: str) -> timedelta:
+    """Read a span as the catalogue writes it, such as '15 minutes'."""
+    number, _, unit = text.partition(" ")
+    return int(number) * _UNITS[unit]

@@ -52,10 +52,10 @@ def write_policy(connection: psycopg.Connection) -> None:
     """Keep the catalogue and the rules as they are now, for what is mastered from now on to name."""
     entities = {name: asdict(entity) for name, entity in catalogue.load().entities.items()}
     rules = {code: asdict(rule) for code, rule in registry.RULES.items()}
-    text = json.dumps([entities, rules], sort_keys=True)
+    text = json.dumps([entities, rules], sort_keys=True, default=str)
     connection.execute(
         "insert into golden.policy (digest, catalogue, rules) values (%s, %s, %s) on conflict (digest) do nothing",
-        [hashlib.sha256(text.encode()).hexdigest(), Jsonb(entities), Jsonb(rules)],
+        [hashlib.sha256(text.encode()).hexdigest(), *map(Jsonb, json.loads(text))],
     )
 
 
@@ -65,7 +65,7 @@ def write_catalogue(connection: psycopg.Connection) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into golden.catalogue_item (item_group, item, entity, owner, classification, is_atomic, is_dated,"
-            " survivorship) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " survivorship, held_by, comparison, grace) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [row for entity, group in catalogue.load().groups() for row in _item_rows(entity, group)],
         )
     connection.execute(
@@ -80,7 +80,7 @@ def _item_rows(entity: Entity, group: Group) -> Iterable[Sequence[Any]]:
         ranking = list(group.survivorship)
         yield (
             *(group.name, item.name, entity.name, group.owner, item.classification),
-            *(group.atomic, is_dated, ranking),
+            *(group.atomic, is_dated, ranking, list(group.held_by), item.comparison, item.grace),
         )
 
 

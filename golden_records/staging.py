@@ -36,7 +36,7 @@ create temp table if not exists stage_survivor (
     golden_id bigint, entity text, item_group text, tx int, is_aside boolean, cause_id bigint,
     item_values jsonb, change_id bigint, spoken jsonb, candidates bigint[]) on commit delete rows;
 create temp table if not exists stage_copy (
-    golden_id bigint, item_group text, tx int, copy jsonb, change_id bigint) on commit delete rows;
+    golden_id bigint, item_group text, tx int, copy jsonb, change_id bigint, place int) on commit delete rows;
 create temp table if not exists stage_existing (
     golden_id bigint, item_group text, source_id int, source_key text, effective_from timestamptz,
     effective_to timestamptz, item_values jsonb, change_id bigint, place tid) on commit delete rows;
@@ -52,7 +52,8 @@ create temp table if not exists stage_left (entity text, point_id bigint, tx int
 create temp table if not exists stage_retry (quarantine_id bigint) on commit delete rows;
 create temp table if not exists stage_conflict (
     golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
-    owner_source_id int, owner_change_id bigint, owner_value jsonb, owner text, at timestamptz) on commit delete rows;
+    owner_source_id int, owner_change_id bigint, owner_value jsonb, at timestamptz, holders smallint[],
+    opened_by text, said jsonb) on commit delete rows;
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
@@ -154,7 +155,7 @@ def _stored_plain(statements: str, version: int) -> str:
     off again. PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
     """
     kept = r" \1 storage plain" if version >= 160000 else r" \1"
-    return re.sub(r" (text\b|jsonb\b|bigint\[\])", kept, statements)
+    return re.sub(r" (text\b|jsonb\b|(?:bigint|smallint)\[\])", kept, statements)
 
 
 def fill(

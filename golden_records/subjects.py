@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import psycopg
 
+from golden_records.conflicts import VISIBLE_FROM
 from rules import registry
 
 
@@ -51,9 +52,12 @@ _RULE = f"left join (values {_RULES}) r (code, severity, owner, item) on r.code"
 
 _CONFLICT = f"""
 select 'conflict', k.conflict_id, i.entity, k.golden_id, k.item_group, k.item, {CONFLICT_RULE}, k.source_id::int,
-       k.owner, 'W', k.opened_at, k.opened_at, k.closed_at is null,
+       k.owner, 'W', k.opened_at, {VISIBLE_FROM.format("k")}, k.closed_at is null,
        hashtextextended(coalesce(k.value::text, '') || '|' || coalesce(k.owner_value::text, ''), 0),
-       'healed', 'healed: the copies agree again'
+       case k.outcome when 'withdrawn' then 'withdrawn' else 'healed' end,
+       case k.outcome when 'withdrawn' then 'withdrawn: the copy is gone'
+                      when 'survived' then 'healed: the copy is what survives now'
+                      else 'healed: the copies agree again' end
 from asked a
 join golden.conflict k on k.conflict_id = a.subject_id
 left join golden.catalogue_item i on i.item_group = k.item_group and i.item = k.item

@@ -81,15 +81,18 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
-# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it. What
-# differs from what survived is kept aside: it may be a conflict.
+# The copies of an event stand in one order, the survivor last, so that each can be laid over those before it. They are
+# kept aside where one differs from what survived or did so before: there is, or was, a conflict.
 DIFFERING = """survived as materialized (
     select *, case when item_group = any (%(atomic)s) then values[copies] else merged end as survivor from copies
 ), differing as (
-    insert into stage_copy (golden_id, item_group, tx, copy, change_id)
-    select s.golden_id, s.item_group, s.tx, c.copy, c.change_id
+    insert into stage_copy (golden_id, item_group, tx, copy, change_id, place)
+    select s.golden_id, s.item_group, s.tx, c.copy, c.change_id, c.place
     from survived s cross join unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
-    where s.copies > 1 and c.place < s.copies and not c.copy <@ s.survivor
+    where s.copies > 1 and (
+        s.item_group = any (%(atomic)s) or exists (select from unnest(s.values) v (copy) where not v.copy <@ s.survivor)
+        or exists (select from golden.conflict k where k.closed_at is null and k.golden_id = s.golden_id
+                   and k.item_group = s.item_group offset 0))
 )"""
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.

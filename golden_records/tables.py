@@ -17,6 +17,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     Sequence,
     SmallInteger,
     Table,
@@ -98,6 +99,9 @@ catalogue_item = Table(
     Column("is_atomic", Boolean, nullable=False),
     Column("is_dated", Boolean, nullable=False),
     Column("survivorship", ARRAY(Text), nullable=False),
+    Column("held_by", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("comparison", Text, nullable=False, server_default=text("'code'")),
+    Column("grace", Interval, nullable=False, server_default=text("'5 minutes'")),
     schema=SCHEMA,
     comment="The catalogue as the queries of mastering read it; written from catalogue.yaml at upgrade.",
 )
@@ -221,29 +225,6 @@ loaded = Table(
     schema=SCHEMA,
     comment="Golden records whose source records an initial load took in and that are not assembled yet: as each part "
     "of a load listed them, then cut into batches. A pass begins when the one before it has nothing left.",
-)
-
-conflict = Table(
-    "conflict",
-    metadata,
-    Column("conflict_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("golden_id", BigInteger, nullable=False),
-    Column("item_group", Text, nullable=False),
-    Column("item", Text, nullable=False),
-    Column("source_id", SmallInteger, nullable=False),
-    Column("change_id", BigInteger, nullable=False),
-    Column("value", JSONB),
-    Column("owner_source_id", SmallInteger, nullable=False),
-    Column("owner_change_id", BigInteger, nullable=False),
-    Column("owner_value", JSONB),
-    Column("owner", Text, nullable=False),
-    Column("opened_at", Moment, nullable=False),
-    Column("closed_at", Moment),
-    Index(
-        "conflict_open_uq", "golden_id", "item", "source_id", unique=True, postgresql_where=text("closed_at is null")
-    ),
-    schema=SCHEMA,
-    comment="A copy that differs from the surviving value, and who is accountable for the item (law 4).",
 )
 
 violation = Table(

@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from mdm import db
 from mdm.api import (
     changes,
+    conflicts,
+    consistency,
     golden_records,
     health,
     problems,
@@ -31,7 +33,7 @@ from mdm.stewardship.terms import USUAL, Terms
 _DESCRIPTION = """Golden records of metering points, meters, addresses, contracts and appointments, and each metering
 service's synchronised view of them. Every operation but those of schemas and health needs an API key."""
 
-_PARTS = (views, snapshots, changes, tasks, task_changes, quarantine, schemas, health)
+_PARTS = (views, snapshots, changes, tasks, task_changes, conflicts, consistency, quarantine, schemas, health)
 
 
 def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> FastAPI:

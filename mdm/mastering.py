@@ -253,7 +253,7 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
             survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
-        conflicts.settle(connection)
+        conflicts.settle(connection, source_id=source_id, groups=groups)
         due.note(connection)
     return violations
 
@@ -355,7 +355,8 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         first.assemble(connection, entities=entities, now=now)
         if "appointment" in entities:
             _follow_appointments(connection)
-        conflicts.settle(connection)
+        groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
+        conflicts.settle(connection, source_id=journal.HUB, groups=groups)
         due.note(connection)
     return violations
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,8 +68,13 @@ def session() -> Iterator[Clusters]:
 def _clear_abandoned() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = int(folder.name.removeprefix(_PREFIX).split("-")[0])
-        if not psutil.pid_exists(owner) and folder.stat().st_uid == os.geteuid():
-            for cluster in folder.iterdir():
-                if (cluster / "postmaster.pid").exists():
-                    embedded.stop(cluster)
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another session that begins now clears it away too
+            if not psutil.pid_exists(owner) and folder.stat().st_uid == os.geteuid():
+                _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    for cluster in folder.iterdir():
+        if (cluster / "postmaster.pid").exists():
+            embedded.stop(cluster)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -19,11 +19,13 @@ def serve(
     from mdm import app as application
     from mdm import hub, settings, telemetry
     from mdm.capture import registration, status
+    from mdm.governance.consistency import ConsistencyCollector
     from mdm.stewardship import terms
 
     chosen = settings.load()
     hub_dsn = hub.initialise(chosen)
     status.SourceCollector(hub_dsn, registration.watch(chosen)).register(telemetry.REGISTRY)
+    ConsistencyCollector(hub_dsn).register(telemetry.REGISTRY)
     server = application.make_server(
         hub_dsn,
         host=chosen.api_host if host is None else host,

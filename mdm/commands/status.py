@@ -1,4 +1,4 @@
-"""mdm status: how the capture of each source stands."""
+"""mdm status: how the capture of each source stands, and how consistent the systems are."""
 
 import json
 import sys
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from mdm.capture.status import SourceStatus
+    from mdm.db import Connection
     from mdm.settings import Settings
 
 app = typer.Typer()
@@ -21,6 +24,9 @@ def status(
     sources: Annotated[list[str] | None, typer.Argument(help="The sources to show; all by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every second until Ctrl-C.")] = False,
+    consistency: Annotated[
+        bool, typer.Option("--consistency", help="Show instead on how many golden records the systems agree.")
+    ] = False,
 ) -> None:
     """Show each source's state, lag, held WAL, rate and last error.
 
@@ -29,6 +35,11 @@ def status(
     JSON as {"error": ...}, and exits with 1.
 
     Example: mdm status --watch
+
+    With --consistency: the share of golden records on which each two systems agree, the address first, and how long
+    copies take to follow their owner. What differs is counted now; what both hold, every ten minutes at most.
+
+    Example: mdm status --consistency --json
     """
     from rich.console import Console
     from rich.live import Live
@@ -39,6 +50,9 @@ def status(
 
     chosen = settings.load()
     with db.connect(_hub_dsn(chosen, as_json=as_json), application_name="mdm status") as connection:
+        if consistency:
+            _show_consistency(connection, sources or None, as_json=as_json)
+            return
 
         def look() -> list["SourceStatus"]:
             return capture_status.collect(connection, registration.watch(chosen, sources or []))
@@ -53,6 +67,20 @@ def status(
             while watch:
                 time.sleep(1)
                 live.update(_table(look()), refresh=True)
+
+
+def _show_consistency(connection: "Connection", sources: "Sequence[str] | None", *, as_json: bool) -> None:
+    from datetime import UTC, datetime
+
+    from mdm.commands import consistency_lines
+    from mdm.governance import consistency
+
+    consistency.renew_if_stale(connection, now=datetime.now(UTC))
+    measure = consistency.look(connection, now=datetime.now(UTC), sources=sources)
+    if as_json:
+        typer.echo(json.dumps(measure, default=str))
+    else:
+        typer.echo("\n".join(consistency_lines.lines(measure)))
 
 
 def _hub_dsn(chosen: "Settings", *, as_json: bool) -> str:

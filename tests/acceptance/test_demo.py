@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from golden_records import consistency
 from mdm import db, embedded, hub
+from tests import consistency_oracle
 
 pytestmark = pytest.mark.acceptance
 
@@ -113,6 +116,11 @@ def test_planted_faults_are_found_and_nothing_else_differs(runs: Runs) -> None:
     faults = {kind["kind"]: kind for kind in ended.summary["faults"]}
     assert faults["no contract reference"]["found"] == faults["no contract reference"]["planted"] > 0
     assert faults["address differs at MDS"]["finding"] == "conflicts"
+    with meddling(runs.folder) as connection:
+        with db.transaction(connection):
+            consistency.refresh(connection, now=datetime.now(UTC))
+        measured = connection.execute(*consistency.by_item()).fetchall()
+        assert {(row[1], row[2], row[3], row[5]): row[7:9] for row in measured} == consistency_oracle.count(connection)
 
 
 def test_a_worker_that_is_killed_is_started_again(runs: Runs) -> None:

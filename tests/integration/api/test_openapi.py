@@ -9,7 +9,7 @@ from schemathesis.core.result import Ok
 
 from tests.integration.api.conftest import Api
 
-STEWARDS = ("/v1/tasks", "/v1/quarantine")
+STEWARDS = ("/v1/tasks", "/v1/quarantine", "/v1/conflicts", "/v1/consistency")
 
 BOUNDED = settings(
     max_examples=10,

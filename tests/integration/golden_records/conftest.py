@@ -9,8 +9,10 @@ import pytest
 from golden_records import reference
 from golden_records.reference import SourceSystem
 from mdm import db, mastering
+from mdm.embedded import EmbeddedServer
 from mdm.mastering import Outcome
-from tests import factories
+from tests import databases, factories
+from tests.conftest import HUB_TEMPLATE
 from tests.factories import Transaction
 
 SYSTEMS = (
@@ -75,3 +77,31 @@ def open_hub(hub_dsn: str) -> Iterator[Callable[[], Hub]]:
 @pytest.fixture
 def hub(open_hub: Callable[[], Hub]) -> Hub:
     return open_hub()
+
+
+@pytest.fixture(scope="module")
+def shared_dsn(hub_server: EmbeddedServer) -> Iterator[str]:
+    """The database of one hub for all tests of a module."""
+    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def shared_hub(shared_dsn: str) -> Iterator[Hub]:
+    """A session on it."""
+    with db.connect(shared_dsn) as connection:
+        mastering.tune(connection)
+        with connection.transaction():
+            sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
+        yield Hub(connection=connection, sources=sources)
+
+
+@pytest.fixture
+def emptied_hub(shared_hub: Hub) -> Hub:
+    """The module's hub without golden records: emptying it is quicker than making another."""
+    shared_hub.connection.execute(
+        "truncate golden.metering_point, golden.meter, golden.address, golden.contract, golden.appointment,"
+        " golden.golden_record, golden.crosswalk, golden.source_record, golden.golden_version, golden.due,"
+        " golden.conflict, golden.violation, golden.quarantine, golden.loaded, golden.consistency"
+    )
+    return shared_hub
