@@ -4,7 +4,7 @@ A page goes on after the sort values and the id of the last row, so what is open
 shifts a page nor doubles a row. A task is in the queue from the end of its grace on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -304,6 +304,11 @@ def claim_next(
     task_ids = [row[0] for row in found]
     tasks.claim_held(connection, task_ids, deed=deed, lasts=lasts)
     return task_ids
+
+
+def by_urgency(found: Iterable[Task]) -> list[Task]:
+    """Return tasks in the order in which they are claimed: errors first, each by its due date."""
+    return sorted(found, key=lambda task: (task.severity, task.due_at, task.task_id))
 
 
 def select_ids(connection: psycopg.Connection, chosen: Filter, *, limit: int, by: str, now: datetime) -> list[int]:
