@@ -84,8 +84,7 @@ async def claim_next(request: Request, wanted: Annotated[Wanted, Body()] = _ANY)
     def act(connection: db.Connection) -> Answer:
         deed = stewards.deed(caller)
         claimed = queue.claim_next(connection, chosen, limit=wanted.limit, deed=deed, lasts=lasts)
-        found = rows.ask(connection, tasks.question(claimed, now=deed.at))
-        found.sort(key=lambda task: (task.severity, task.due_at, task.task_id))
+        found = queue.by_urgency(rows.ask(connection, tasks.question(claimed, now=deed.at)))
         return writing.answer({"tasks": [describe(task, deed.at) for task in found]})
 
     return await writing.perform(request, caller, act)

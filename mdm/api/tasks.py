@@ -3,7 +3,7 @@
 What identifies a person is withheld, unless the key has golden:read-identified as well; such a read is written down.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -101,6 +101,8 @@ def example(description: str, body: dict[str, Any], **rest: Any) -> dict[int | s
 
 
 TAGGED = {"headers": {"ETag": {"schema": {"type": "string"}, "description": "The version, for If-Match"}}}
+
+_TOLD = tuple(each.name for each in fields(Task))
 
 _Name = Annotated[str | None, Query(pattern=NAME)]
 _Text = Annotated[str | None, Query(pattern=PERSON)]
@@ -233,7 +235,8 @@ def _whole(task: Task, said: list[Said], history: list[Event], *, now: datetime,
 
 def describe(task: Task, now: datetime, *, reveal: bool = False) -> dict[str, Any]:
     """Return what is told of a task."""
-    return _masked(asdict(task), reveal=reveal) | {"is_overdue": not task.is_closed and task.due_at < now}
+    told = {name: getattr(task, name) for name in _TOLD}
+    return _masked(told, reveal=reveal) | {"is_overdue": not task.is_closed and task.due_at < now}
 
 
 def _masked(told: dict[str, Any], *, reveal: bool) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def next_(
         deed = _deed(by)
         with db.transaction(connection):
             claimed = queue.claim_next(connection, chosen, limit=count, deed=deed, lasts=terms.claim)
-        found = rows.ask(connection, tasks.question(claimed, now=deed.at))
+        found = queue.by_urgency(rows.ask(connection, tasks.question(claimed, now=deed.at)))
     if as_json:
         typer.echo(json.dumps([tabulation.told(task) for task in found], default=str))
         return

@@ -4,7 +4,7 @@ A page goes on after the sort values and the id of the last row, so what is open
 shifts a page nor doubles a row. A task is in the queue from the end of its grace on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,19 +92,26 @@ _OF_STATE = {
 _FREE = f"(t.state = 'open' and (t.assignee is null or t.assignee = %(by)s) or {LAPSED})"
 _NOT_ANOTHERS = f"(t.assignee is null or t.assignee = %(by)s or {LAPSED})"
 
-# In each severity a page is looked for among the first WALKED tasks of the order, where most filters fill it; and where
-# they do not, by the filter's own indexes, for then few match. Nobody knows beforehand which of the two ways is short.
-WALKED = 3000
+# In each severity a page is looked for among the first WALKED tasks of the order, where most filters fill it; where
+# they do not, by the filter's own indexes, if no more than FEW match; and else in the order, as far as it takes. Nobody
+# knows beforehand which way is short, and the planner guesses badly where what is wanted comes late in the order.
+WALKED, FEW = 1000, 5000
 _WALK = """
 {name} as materialized (
     select {sorted} from (select * from hub.task t where {span} order by {order} limit {walked}) t
     where {condition} order by {order} limit %(limit)s
 ), all_{name} as materialized (
-    select {sorted} from hub.task t where {span} and {condition}
+    select {sorted} from hub.task t where {span} and {condition} limit {few} + 1
+), way_{name} as materialized (
+    select walked, case when walked < %(limit)s then (select count(*) from all_{name}) end as found
+    from (select count(*) as walked from {name}) w
 ), of_{name} as materialized (
-    select * from {name} where (select count(*) from {name}) = %(limit)s
+    select * from {name} where (select walked from way_{name}) = %(limit)s
     union all
-    (select * from all_{name} t where (select count(*) from {name}) < %(limit)s order by {order} limit %(limit)s)
+    (select * from all_{name} t where (select found from way_{name}) <= {few} order by {order} limit %(limit)s)
+    union all
+    (select {sorted} from hub.task t where {span} and {condition} and (select found from way_{name}) > {few}
+     order by {order} limit %(limit)s)
 )
 """
 _PAGE = """
@@ -213,54 +220,65 @@ def place(task: Task, sort: Sort) -> list[Any]:
 def page(chosen: Filter, asked: Page, *, now: datetime) -> Question[Task]:
     """Ask for a page of tasks. Tasks that are closed come in the order of Sort.CLOSED alone, and no others do."""
     condition, parameters = _condition(chosen, now)
-    order = ", ".join(f"t.{column}{_backwards(asked.sort)}" for column in _COLUMNS[asked.sort])
-    span = _span(chosen, asked)
-    shared = {"order": order, "condition": condition, "walked": WALKED}
-    shared["sorted"] = ", ".join(f"t.{column}" for column in _COLUMNS[asked.sort])
-    spans = (
-        {"closed": span}
-        if chosen.is_of_closed
-        else {
-            f"severity_{severity.lower()}": f"{span} and t.severity = '{severity}'" for severity in _severities(chosen)
-        }
-    )
+    columns = _COLUMNS[asked.sort]
+    backwards = " desc" if asked.sort is Sort.CLOSED else ""
+    order = ", ".join(f"t.{column}{backwards}" for column in columns)
+    shared = {
+        "order": order,
+        "condition": condition,
+        "walked": WALKED,
+        "few": FEW,
+        "sorted": ", ".join(f"t.{c}" for c in columns),
+    }
+    spans = _spans(chosen, asked)
     text = _PAGE.format(
-        walks=", ".join(_WALK.format(name=name, span=each, **shared) for name, each in spans.items()),
+        walks=", ".join(_WALK.format(name=name, span=span, **shared) for name, span in spans.items()),
         found=" union all ".join(f"table of_{name}" for name in spans),
         columns=COLUMNS,
         tables=FROM,
         order=order,
     )
-    return Question(text=text, parameters=parameters | _after(asked) | {"limit": asked.limit}, row=Task)
+    after = {} if asked.after is None else {f"after_{c}": value for c, value in zip(columns, asked.after, strict=True)}
+    return Question(text=text, parameters=parameters | after | {"limit": asked.limit}, row=Task)
 
 
-def _severities(chosen: Filter) -> Sequence[str]:
-    return [severity for severity in ("E", "W") if chosen.severity in {None, severity}]
+def _spans(chosen: Filter, asked: Page) -> dict[str, str]:
+    """Return the parts of the order's index that a page may come from, by name: one for each severity.
+
+    A place in the order of severity lies in one of them; those before it are done with. One remains in any case.
+    """
+    if chosen.is_of_closed:
+        return {"closed": " and ".join(["t.closed_at is not null", *_beyond(asked)])}
+    reached = asked.after[0] if asked.after is not None and asked.sort is Sort.SEVERITY else "E"
+    wanted = [each for each in ("E", "W") if chosen.severity in {None, each} and each >= reached]
+    spans = {}
+    for severity in wanted or ["W"]:
+        is_reached = asked.sort is not Sort.SEVERITY or severity == reached
+        beyond = _beyond(asked) if is_reached else []
+        conditions = ["t.closed_at is null", f"t.severity = '{severity}'", *_bounds(chosen, asked.sort), *beyond]
+        spans[f"severity_{severity.lower()}"] = " and ".join(conditions)
+    return spans
 
 
-def _backwards(sort: Sort) -> str:
-    return " desc" if sort is Sort.CLOSED else ""
+def _bounds(chosen: Filter, sort: Sort) -> list[str]:
+    """Return what a filter by time says of the order itself. Nothing is due before it was opened."""
+    column = "opened_at" if sort is Sort.AGE else "due_at"
+    bounds = {
+        f"t.{column} >= %(opened_after)s": chosen.opened_after,
+        "t.opened_at < %(opened_before)s": chosen.opened_before if sort is Sort.AGE else None,
+        "t.due_at < %(due_before)s": None if sort is Sort.AGE else chosen.due_before,
+    }
+    return [bound for bound, value in bounds.items() if value is not None]
 
 
-def _span(chosen: Filter, asked: Page) -> str:
-    """Return the part of an order's index that a page may come from. Nothing is due before it was opened."""
-    conditions = ["t.closed_at is not null" if chosen.is_of_closed else "t.closed_at is null"]
-    if chosen.opened_before is not None and asked.sort is Sort.AGE:
-        conditions.append("t.opened_at < %(opened_before)s")
-    if chosen.opened_after is not None and not chosen.is_of_closed:
-        conditions.append(f"t.{'opened_at' if asked.sort is Sort.AGE else 'due_at'} >= %(opened_after)s")
-    if chosen.due_before is not None and asked.sort in {Sort.SEVERITY, Sort.DUE}:
-        conditions.append("t.due_at < %(due_before)s")
-    if asked.after is not None:
-        columns = ", ".join(f"t.{column}" for column in _COLUMNS[asked.sort])
-        values = ", ".join(f"%({name})s" for name in _after(asked))
-        conditions.append(f"({columns}) {'<' if asked.sort is Sort.CLOSED else '>'} ({values})")
-    return " and ".join(conditions)
-
-
-def _after(asked: Page) -> dict[str, Any]:
-    names = [f"after_{column}" for column in _COLUMNS[asked.sort]]
-    return {} if asked.after is None else dict(zip(names, asked.after, strict=True))
+def _beyond(asked: Page) -> list[str]:
+    """Return the condition of what comes after the place where another page ended, within one severity."""
+    if asked.after is None:
+        return []
+    columns = [column for column in _COLUMNS[asked.sort] if column != "severity"]
+    values = ", ".join(f"%(after_{column})s" for column in columns)
+    sign = "<" if asked.sort is Sort.CLOSED else ">"
+    return [f"({', '.join(f't.{column}' for column in columns)}) {sign} ({values})"]
 
 
 def summary(*, now: datetime) -> Question[Count]:
@@ -286,6 +304,11 @@ def claim_next(
     task_ids = [row[0] for row in found]
     tasks.claim_held(connection, task_ids, deed=deed, lasts=lasts)
     return task_ids
+
+
+def by_urgency(found: Iterable[Task]) -> list[Task]:
+    """Return tasks in the order in which they are claimed: errors first, each by its due date."""
+    return sorted(found, key=lambda task: (task.severity, task.due_at, task.task_id))
 
 
 def select_ids(connection: psycopg.Connection, chosen: Filter, *, limit: int, by: str, now: datetime) -> list[int]:

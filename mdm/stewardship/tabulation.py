@@ -60,12 +60,16 @@ def whole(task: Task, said: Sequence[Mapping[str, Any]], history: Sequence[Event
         "owner": task.owner,
         "source": task.source,
         "assignee": _holder(task),
-        "due": None if task.is_closed else f"{task.due_at:%Y-%m-%d %H:%M} UTC (in {span(task.due_at - now)})",
+        "due": None if task.is_closed else f"{task.due_at:%Y-%m-%d %H:%M} UTC, {_due(task.due_at - now)}",
         "age": span(now - task.opened_at),
         "closed": task.closed_at and f"{task.closed_at:%Y-%m-%d %H:%M} UTC by {task.closed_by}: {task.outcome}",
     }
     lines = [f"{name:9} {value}" for name, value in facts.items() if value]
     return "\n".join([*lines, *_said(said), *_history(history)])
+
+
+def _due(left: timedelta) -> str:
+    return f"in {span(left)}" if left >= timedelta() else f"overdue by {span(-left)}"
 
 
 def _holder(task: Task) -> str | None:

@@ -313,3 +313,20 @@ def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> No
         " where v.version = 2 order by c.place"
     )
     assert named == [("smrs10",), ("mds",)]
+
+
+def test_values_that_together_are_longer_than_a_page_are_mastered(hub: Hub) -> None:
+    """Temporary tables keep values in the row, where a page is the limit: no row of them holds all groups of a record."""
+    long = {"duos": "duos_tariff", "gsp": "gsp_group", "profile": "profile_class", "dcc": "dcc_service_flag"}
+    names = ", ".join(long.values())
+    for value in ("x" * 3_000, "y" * 3_000):
+        hub.change("smrs10", *(point(KEY, group, **{item: value}) for group, item in long.items()))
+        assert hub.rows(f"select {names} from golden.metering_point") == [(value,) * 4]
+
+
+def test_temporary_tables_have_no_other_table_for_long_values(hub: Hub) -> None:
+    """Its index would be written anew at each commit, and cut off again only when the disk has it."""
+    hub.change("smrs10", *_smart_point(KEY))
+    made = hub.rows("select relname, reltoastrelid from pg_class where relnamespace = pg_my_temp_schema()")
+    assert len(made) > 10
+    assert {toast for _, toast in made} == {0}

@@ -95,9 +95,15 @@ def test_a_reason_is_needed(desk: Desk, run: Run) -> None:
 
 
 def test_the_next_tasks_are_claimed_and_told(desk: Desk, run: Run) -> None:
-    desk.new()
-    (task,) = told(run, "next", "--by", "zoe")
-    assert (task["state"], task["assignee"]) == ("claimed", "zoe")
+    later, sooner = desk.new().task_id, desk.new().task_id
+    made_urgent = "update hub.task set due_at = due_at - interval '9 days' where task_id = %s"
+    desk.hub.connection.execute(made_urgent, [sooner])
+    claimed = told(run, "next", "--by", "zoe", "--count", 1000)
+    assert {(task["state"], task["assignee"]) for task in claimed} == {("claimed", "zoe")}
+    ids = [task["task_id"] for task in claimed]
+    assert ids[0] == sooner
+    assert later in ids
+    assert "overdue by" in run("show", sooner)
 
 
 def test_an_overview_tells_what_waits(desk: Desk, run: Run) -> None:

@@ -35,11 +35,12 @@ from generate_series(1, %(tasks)s) n
 
 @pytest.fixture(scope="module")
 def full(desk: Desk) -> Iterator[Desk]:
-    """A desk with many tasks, of which each page must be found in both ways that there are."""
+    """A desk with many tasks, of which pages must be found in each of the ways that there are."""
     desk.hub.connection.execute(_MANY, {"now": NOW, "first": 1_000_000, "tasks": TASKS})
-    walked, queue.WALKED = queue.WALKED, 25
+    usual = queue.WALKED, queue.FEW
+    queue.WALKED, queue.FEW = 25, 40
     yield desk
-    queue.WALKED = walked
+    queue.WALKED, queue.FEW = usual
 
 
 def visible(desk: Desk) -> list[Task]:
