@@ -66,7 +66,7 @@ class Held:
         """Return what the record says, item by item; what identifies a person is withheld unless it is asked for."""
         values: Mapping[str, Any] = (self.record or {}).get("item_values", {})
         return {
-            name: value if reveal or value is None or _is_public(self.item_group, name) else WITHHELD
+            name: value if reveal or value is None or is_public(self.item_group, name) else WITHHELD
             for name, value in values.items()
         }
 
@@ -109,7 +109,7 @@ def list_retriable(connection: psycopg.Connection, *, after: int, limit: int) ->
     return [row[0] for row in rows]
 
 
-def _is_public(item_group: str, name: str) -> bool:
+def is_public(item_group: str, name: str) -> bool:
     """Tell whether a value may be shown; one that the catalogue does not know may not."""
     known = {
         item.name: item for _, group in catalogue.load().groups() if group.name == item_group for item in group.items

@@ -110,7 +110,7 @@ def register(connection: psycopg.Connection, source: SourceSystem) -> int:
 
 def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) -> None:
     ranking = [
-        (source_id, group.name, _place(group, source.kind), source.participant if group.follows_appointment else None)
+        (source_id, group.name, place(group, source.kind), source.participant if group.follows_appointment else None)
         for _, group in catalogue.load().groups()
     ]
     with connection.cursor() as cursor:
@@ -122,7 +122,8 @@ def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) 
         )
 
 
-def _place(group: Group, kind: str) -> int:
+def place(group: Group, kind: str) -> int:
+    """Return the place of a kind of system in a group's ranking, 0 the best; behind all others where it has none."""
     return group.survivorship.index(kind) if kind in group.survivorship else len(group.survivorship)
 
 

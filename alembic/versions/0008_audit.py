@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True, comment="Why the rule could not be looked for at this place."),
         sa.Column("looked_at", sa.BigInteger(), nullable=False),
         sa.Column("failed", sa.BigInteger(), nullable=False),
-        sa.Column("inline", sa.BigInteger(), nullable=True, comment="How many the inline checks had found; null where they look at no such place."),
+        sa.Column("inline", sa.BigInteger(), nullable=True, comment="How many the inline checks found; null where they look at no such place."),
         sa.Column("differing", sa.BigInteger(), nullable=False, comment="How many one of the two found and the other did not."),
         sa.Column("sample", postgresql.ARRAY(sa.Text()), nullable=False, comment="Some that failed or differ, as kind and id."),
         sa.Column("seconds", sa.Double(), nullable=False),

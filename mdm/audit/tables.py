@@ -53,7 +53,7 @@ audit_result = Table(
     Column("reason", Text, comment="Why the rule could not be looked for at this place."),
     Column("looked_at", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
-    Column("inline", BigInteger, comment="How many the inline checks had found; null where they look at no such place."),
+    Column("inline", BigInteger, comment="How many the inline checks found; null where they look at no such place."),
     Column("differing", BigInteger, nullable=False, comment="How many one of the two found and the other did not."),
     Column("sample", ARRAY(Text), nullable=False, comment="Some that failed or differ, as kind and id."),
     Column("seconds", Double, nullable=False),

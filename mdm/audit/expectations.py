@@ -1,0 +1,113 @@
+"""Great Expectations at work: each rule is one Expectation, made from its one definition, over the rows of its scope.
+
+Its import takes seconds, so this module is imported only when an audit runs. Nothing leaves the machine and nothing is
+written to a folder: the context lives in memory and usage statistics are off.
+"""
+
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at its import
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports modules that Python has deprecated
+    import great_expectations as gx
+    from great_expectations import expectations as gxe
+
+from sqlalchemy.pool import StaticPool
+
+from mdm.audit.snapshot import Snapshot
+from mdm.errors import MdmError
+
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # its messages may hold a record's values
+
+_BIND = re.compile(r"(?<![:\\]):(?=\w)")  # what SQLAlchemy would take for a parameter
+_ROWS = "unexpected_rows_query.row_count"
+
+# The session is opened by ourselves: Great Expectations knows no address and no password.
+_NO_ADDRESS = "postgresql+psycopg://hub@hub/hub"
+
+
+class ExpectRuleToHold(gxe.UnexpectedRowsExpectation):  # type: ignore[misc]  # it has no types that we can check
+    """Expects that a rule speaks against no row. Counts the rows that it does speak against, and fetches none."""
+
+    code: int
+    metric_dependencies = (_ROWS,)
+
+    def _validate(self, metrics: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        failed = metrics[_ROWS]
+        return {"success": failed == 0, "result": {"observed_value": failed}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """A rule to be held against a table: its condition over the table's columns."""
+
+    code: int
+    violated: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many rows a rule speaks against, and how long the counting took."""
+
+    failed: int
+    seconds: float
+
+
+class RuleUnevaluable(MdmError):
+    """Great Expectations could not put a rule to a place."""
+
+
+def query_of(violated: str) -> str:
+    """Return the query of the rows that a condition speaks against, as Great Expectations takes it.
+
+    It fills in what stands in braces, and SQLAlchemy what follows a colon: the condition's own are kept from both.
+    """
+    condition = _BIND.sub(r"\\:", violated.replace("{", "{{").replace("}", "}}"))
+    return f"select 1 from {{batch}} where ({condition})"  # noqa: S608 - a rule's own words
+
+
+class Auditor:
+    """Great Expectations over one session; `validate` puts rules to a table that the session sees."""
+
+    def __init__(self, session: Snapshot) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._context = gx.get_context(mode="ephemeral")
+            self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+            self._source = self._context.data_sources.add_postgres(
+                "audited",
+                connection_string=_NO_ADDRESS,
+                create_temp_table=False,
+                kwargs={"creator": lambda: session, "poolclass": StaticPool},
+            )
+
+    def validate(
+        self, table: str, expected: Sequence[Expected], *, counted: Callable[[int], None]
+    ) -> dict[int, Counted]:
+        """Return how many rows of a table each rule speaks against; `counted` is told each rule when it is done."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            batch = self._source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
+            return {each.code: self._count(batch, table, each, counted) for each in expected}
+
+    def _count(self, batch: Any, table: str, expected: Expected, counted: Callable[[int], None]) -> Counted:
+        began = time.monotonic()
+        suite = self._context.suites.add(gx.ExpectationSuite(f"{table}: rule {expected.code}"))
+        suite.add_expectation(ExpectRuleToHold(code=expected.code, unexpected_rows_query=query_of(expected.violated)))
+        definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
+        (result,) = self._context.validation_definitions.add(definition).run(result_format="BASIC").results
+        if result.exception_info.get("raised_exception") or "observed_value" not in result.result:
+            raise RuleUnevaluable(
+                f"Rule {expected.code} could not be put to {table}: PostgreSQL refuses its condition. "
+                f"'mdm rules try {expected.code} --debug' shows why; mend the rule."
+            )
+        counted(expected.code)
+        return Counted(failed=int(result.result["observed_value"]), seconds=time.monotonic() - began)
