@@ -3,20 +3,21 @@
 Both rankings are put to what every source says at one moment, so what merely came due since is no difference.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from golden_records import catalogue, reference, survivorship
+from golden_records import catalogue, held, reference, rows, survivorship
 from golden_records.catalogue import Group
 
 EXAMPLES = 3
 """How many golden records are named for each kind of change."""
+
+IDS_AT_ONCE = 100_000
 
 # A ranking matters only where several sources speak, and differently.
 _CHANGED = """
@@ -30,7 +31,7 @@ with rank as materialized (
     from golden.source_record r join rank k using (source_id, item_group)
     where r.golden_id > %(after)s and r.golden_id <= %(until)s and r.item_group = any (%(groups)s)
       and (r.item_group = any (%(undated)s)
-           or coalesce(r.effective_from, '-infinity') <= %(now)s and coalesce(r.effective_to, 'infinity') > %(now)s)
+           or coalesce(r.effective_from, '-infinity') <= now() and coalesce(r.effective_to, 'infinity') > now())
     order by r.golden_id, r.item_group, r.source_id, r.effective_from desc nulls last, r.change_id desc
 ), disputed as (
     select golden_id, item_group from spoken group by golden_id, item_group
@@ -54,13 +55,15 @@ where c.value_now is distinct from c.value_then
 group by c.item_group, c.item, n.name, t.name
 """
 
+_DAY = "(now() at time zone 'Europe/London')::date"
+
 _IS_APPOINTED = """
 coalesce(s.participant_{ranking} is not null and exists (
     select from golden.appointment a
     where a.metering_point_id = case s.item_group when 'energisation' then s.golden_id
                                 else (s.item_values ->> 'metering_point_id')::bigint end
       and a.service_mpid = s.participant_{ranking} and a.status <> 'proposed'
-      and a.appointed_from <= %(day)s and (a.appointed_to is null or a.appointed_to >= %(day)s)), false)
+      and a.appointed_from <= {day} and (a.appointed_to is null or a.appointed_to >= {day})), false)
 """
 
 # All items of an atomic group come from one source, the one that is silent about an item included.
@@ -89,22 +92,42 @@ class Change:
         """What is changed, from which source to which."""
         return self.item_group, self.item, self.source_now or "", self.source_then or ""
 
+    def as_json(self, *, reveal: bool = False) -> dict[str, Any]:
+        """Return the change as programs read it; what identifies a person is withheld unless it is asked for."""
+        is_shown = reveal or held.is_public(self.item_group, self.item)
+        return {
+            "group": self.item_group,
+            "item": self.item,
+            "from": self.source_now,
+            "to": self.source_then,
+            "count": self.count,
+            "examples": [
+                example if is_shown else example | {"now": held.WITHHELD, "then": held.WITHHELD}
+                for example in self.examples
+            ],
+        }
 
-def try_ids(
-    connection: psycopg.Connection, groups: Sequence[Group], *, ids: tuple[int, int], now: datetime, day: str
-) -> list[Change]:
-    """Return what these groups, with their changed rankings, would change in golden records with ids in (after, until].
 
-    `day` is the local calendar day of `now`, by which services are appointed.
+def run(connection: psycopg.Connection, groups: Sequence[Group], *, advance: Callable[[float], None]) -> list[Change]:
+    """Return what these groups, with their changed rankings, would change now, the most frequent first.
+
+    `advance` is told the share of the golden records that has been looked at.
     """
+    last = _find_last_id(connection)
+    found: list[Change] = []
+    for after in range(0, last, IDS_AT_ONCE):
+        found = _added(found, _try_ids(connection, groups, (after, after + IDS_AT_ONCE)))
+        advance(min(1.0, (after + IDS_AT_ONCE) / last))
+    return found
+
+
+def _try_ids(connection: psycopg.Connection, groups: Sequence[Group], ids: tuple[int, int]) -> list[Change]:
     parameters = {
         "ranks": Jsonb(list(_ranks(connection, groups))),
         "groups": [group.name for group in groups],
         "undated": list(survivorship.UNDATED),
         "after": ids[0],
         "until": ids[1],
-        "now": now,
-        "day": day,
     }
     with connection.cursor(row_factory=class_row(Change)) as cursor:
         return cursor.execute(_query(), parameters).fetchall()
@@ -116,8 +139,8 @@ def _query() -> str:
         for ranking in ("now", "then")
     }
     return _CHANGED.format(
-        is_appointed_now=_IS_APPOINTED.format(ranking="now"),
-        is_appointed_then=_IS_APPOINTED.format(ranking="then"),
+        is_appointed_now=_IS_APPOINTED.format(ranking="now", day=_DAY),
+        is_appointed_then=_IS_APPOINTED.format(ranking="then", day=_DAY),
         examples=EXAMPLES,
         **chosen,
     )
@@ -139,27 +162,21 @@ def _ranks(connection: psycopg.Connection, groups: Sequence[Group]) -> Iterable[
             }
 
 
-def add_up(parts: Iterable[Change]) -> list[Change]:
-    """Put the findings of several ranges of ids together, the most frequent first."""
-    whole: dict[tuple[str, str, str, str], Change] = {}
-    for part in parts:
-        known = whole.get(part.key)
-        whole[part.key] = part if known is None else _joined(known, part)
+def _added(found: Iterable[Change], more: Iterable[Change]) -> list[Change]:
+    """Put the findings of two ranges of ids together, the most frequent first."""
+    whole = {change.key: change for change in found}
+    for change in more:
+        known = whole.get(change.key)
+        whole[change.key] = change if known is None else _joined(known, change)
     return sorted(whole.values(), key=lambda change: (-change.count, change.key))
 
 
 def _joined(one: Change, other: Change) -> Change:
-    return Change(
-        item_group=one.item_group,
-        item=one.item,
-        source_now=one.source_now,
-        source_then=one.source_then,
-        count=one.count + other.count,
-        examples=[*one.examples, *other.examples][:EXAMPLES],
-    )
+    examples = [*one.examples, *other.examples][:EXAMPLES]
+    return replace(one, count=one.count + other.count, examples=examples)
 
 
-def find_last_id(connection: psycopg.Connection) -> int:
+def _find_last_id(connection: psycopg.Connection) -> int:
     """Return the highest golden id there is, 0 where there is none."""
-    row = connection.execute("select coalesce(max(golden_id), 0) from golden.golden_record").fetchone()
-    return int(row[0]) if row else 0
+    found: int = rows.single(connection, "select coalesce(max(golden_id), 0) from golden.golden_record")
+    return found

@@ -21,6 +21,8 @@ COMMANDS = {
     "capture": "Capture changes from a source into the hub, or print them as JSON lines.",
     "serve": "Serve golden records and views over HTTP.",
     "status": "Show each source's state, lag and last error.",
+    "rules": "List and explain the rules, and try one or a policy before it is switched on.",
+    "audit": "Put all rules to all that is stored: golden records, sources, views.",
     "quarantine": "Show what could not be mastered and put it through again.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
