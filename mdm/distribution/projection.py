@@ -73,7 +73,10 @@ select max(golden_id) from noted
 
 _ALL = "insert into projection_point (golden_id) select golden_id from golden.metering_point"
 
-_DIGEST = "('x' || encode(sha256(convert_to(golden_id || ' ' || body, 'UTF8')), 'hex'))::bit(256)"
+
+def digest(row: str) -> str:
+    """Write the digest of the row of that name, as digests.of_row() makes it."""
+    return f"('x' || encode(sha256(convert_to({row}.golden_id || ' ' || {row}.body, 'UTF8')), 'hex'))::bit(256)"
 
 
 def project(connection: psycopg.Connection) -> None:
@@ -130,6 +133,17 @@ def compute(connection: psycopg.Connection) -> bool:
     return True
 
 
+def recompute(connection: psycopg.Connection) -> None:
+    """Fill the temporary table projected with the rows of all points, to be compared with what the views hold.
+
+    It locks nothing: the caller's transaction sees golden records and views as of one moment.
+    """
+    prepare(connection)
+    connection.execute("truncate projection_point, projected")
+    connection.execute(_ALL)
+    _fill(connection)
+
+
 def lock(connection: psycopg.Connection) -> None:
     """Take the lock of projection until the transaction ends."""
     connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
@@ -166,6 +180,6 @@ def _compute() -> str:
     query = composition.rows(list(contracts.load().values()))
     columns = "view_id, golden_id, point_id, sender, body, committed_at"
     return f"""
-        with filled as (insert into projected select {columns}, {_DIGEST} from ({query}) r returning view_id)
+        with filled as (insert into projected select {columns}, {digest("r")} from ({query}) r returning view_id)
         select bool_and(view_id is not null) is distinct from false from filled
     """  # noqa: S608 - made of the contracts alone
