@@ -43,13 +43,13 @@ def describe(rule: Rule) -> dict[str, Any]:
 def choose(*, entity: str | None = None, severity: Severity | None = None) -> list[Rule]:
     """Return the rules of an entity and a severity, or of all, by code."""
     return [
-        rule for rule in registry.RULES.values() if entity in {None, rule.entity} and severity in {None, rule.severity}
+        rule for rule in registry.configured() if entity in {None, rule.entity} and severity in {None, rule.severity}
     ]
 
 
 def page(rules: Iterable[Rule] | None = None) -> str:
     """Return the page of these rules, or of all, in Markdown."""
-    listed = list(registry.RULES.values() if rules is None else rules)
+    listed = list(registry.configured() if rules is None else rules)
     return "\n".join([INTRODUCTION, *_overview(listed), *(line for rule in listed for line in _chapter(rule))])
 
 

@@ -1,7 +1,7 @@
 """Runs of the batch audit and what each found.
 
 Revision ID: 0008
-Revises: 0002
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,12 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), sa.Identity(always=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("asked_for", postgresql.JSONB(), nullable=False, comment="Source, view, entity, size of the sample, threshold."),
+        sa.Column(
+            "asked_for",
+            postgresql.JSONB(),
+            nullable=False,
+            comment="Source, view, entity, size of the sample, threshold.",
+        ),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("passed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", name=op.f("audit_run_pk")),
@@ -38,12 +43,23 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True, comment="Why the rule could not be looked for at this place."),
         sa.Column("looked_at", sa.BigInteger(), nullable=False),
         sa.Column("failed", sa.BigInteger(), nullable=False),
-        sa.Column("inline", sa.BigInteger(), nullable=True, comment="How many the inline checks found; null where they look at no such place."),
-        sa.Column("differing", sa.BigInteger(), nullable=False, comment="How many one of the two found and the other did not."),
-        sa.Column("sample", postgresql.ARRAY(sa.Text()), nullable=False, comment="Some that failed or differ, as kind and id."),
+        sa.Column(
+            "inline",
+            sa.BigInteger(),
+            nullable=True,
+            comment="How many the inline checks found; null where they look at no such place.",
+        ),
+        sa.Column(
+            "differing", sa.BigInteger(), nullable=False, comment="How many one of the two found and the other did not."
+        ),
+        sa.Column(
+            "sample", postgresql.ARRAY(sa.Text()), nullable=False, comment="Some that failed or differ, as kind and id."
+        ),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.CheckConstraint("outcome in ('passed', 'failed', 'not looked for')", name=op.f("audit_result_outcome_ck")),
-        sa.ForeignKeyConstraint(["run_id"], ["hub.audit_run.run_id"], name=op.f("audit_result_run_id_fk"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["hub.audit_run.run_id"], name=op.f("audit_result_run_id_fk"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "place", "rule", name=op.f("audit_result_pk")),
         schema="hub",
         comment="What an audit found by place and rule: counts and ids of the hub's own, without personal values (law 11).",

@@ -69,7 +69,7 @@ def keep(connection: psycopg.Connection, run: Run) -> Run:
     )
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"insert into hub.audit_result (run_id, {_COLUMNS}) values (%s{', %s' * 11})",  # noqa: S608 - constants
+            f"insert into hub.audit_result (run_id, {_COLUMNS}) values (%s{', %s' * 11})",
             [(run_id, *_row(finding)) for finding in run.findings],
         )
     return replace(run, run_id=run_id)
@@ -100,7 +100,7 @@ def find_run(connection: psycopg.Connection, run_id: int) -> Run | None:
     ).fetchone()
     if row is None:
         return None
-    query = f"select {_COLUMNS} from hub.audit_result where run_id = %s order by place, rule"  # noqa: S608 - constants
+    query = f"select {_COLUMNS} from hub.audit_result where run_id = %s order by place, rule"
     found = connection.execute(query, [run_id]).fetchall()
     names = _COLUMNS.split(", ")
     started_at, finished_at, asked_for, by = row

@@ -12,9 +12,8 @@ import typer
 from mdm.errors import MdmError
 
 if TYPE_CHECKING:
-    from golden_records.rule_trials import Trial
-
     from golden_records.policy_trials import Change
+    from golden_records.rule_trials import Trial
     from mdm.db import Connection
     from rules.model import Rule
 

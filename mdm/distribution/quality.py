@@ -23,7 +23,7 @@ def guarding(contract: Contract) -> list[Rule]:
     names = {item for _, item in carried}
     return [
         rule
-        for rule in registry.RULES.values()
+        for rule in registry.configured()
         if rule.is_on and any(_is_carried(rule, item, carried, names) for item in rule.items)
     ]
 
