@@ -97,7 +97,7 @@ def _add(root: typer.Typer, name: str, help_line: str) -> None:
         command.name = name
         root.registered_commands.append(command)
     else:
-        root.add_typer(app, name=name, help=help_line, no_args_is_help=True)
+        root.add_typer(app, name=name, help=help_line, no_args_is_help=app.registered_callback is None)
 
 
 def _unloaded() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from rules import registry
 from rules.model import Rule, Scope
 
-Note = Callable[[str, int | None], None]
-"""Told what is being looked at: the place, and the rule where it is one."""
+Note = Callable[[str], None]
+"""Told the place that is being looked at, each time that something of it is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

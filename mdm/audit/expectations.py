@@ -9,7 +9,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports modules that Python has deprecated
     import great_expectations as gx
     from great_expectations import expectations as gxe
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
 from sqlalchemy.pool import StaticPool
 
@@ -27,7 +28,7 @@ from mdm.errors import MdmError
 
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # its messages may hold a record's values
 
-_BIND = re.compile(r"(?<![:\\]):(?=\w)")  # what SQLAlchemy would take for a parameter
+_COLON = re.compile(r"(?<!:):(?!:)")  # alone; two are a cast, which SQLAlchemy lets be
 _ROWS = "unexpected_rows_query.row_count"
 
 # The session is opened by ourselves: Great Expectations knows no address and no password.
@@ -70,7 +71,7 @@ def query_of(violated: str) -> str:
 
     It fills in what stands in braces, and SQLAlchemy what follows a colon: the condition's own are kept from both.
     """
-    condition = _BIND.sub(r"\\:", violated.replace("{", "{{").replace("}", "}}"))
+    condition = _COLON.sub(r"\\:", violated.replace("{", "{{").replace("}", "}}"))
     return f"select distinct record from {{batch}} where ({condition})"
 
 
@@ -80,7 +81,11 @@ class Auditor:
     def __init__(self, session: Snapshot) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._context = gx.get_context(mode="ephemeral")
+            stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)  # so that it makes no folder
+            self._context = gx.get_context(
+                mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
+            )
+            self._tables = 0
             self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
             self._source = self._context.data_sources.add_postgres(
                 "audited",
@@ -89,25 +94,40 @@ class Auditor:
                 kwargs={"creator": lambda: session, "poolclass": StaticPool},
             )
 
-    def validate(
-        self, table: str, expected: Sequence[Expected], *, counted: Callable[[int], None]
-    ) -> dict[int, Counted]:
-        """Return how many rows of a table each rule speaks against; `counted` is told each rule when it is done."""
+    def validate(self, table: str, expected: Sequence[Expected]) -> dict[int, Counted]:
+        """Return how many rows of a table each rule speaks against."""
+        began = time.monotonic()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            batch = self._source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("all")
-            return {each.code: self._count(batch, table, each, counted) for each in expected}
+            results = self._run(table, expected)
+        seconds = (time.monotonic() - began) / max(len(expected), 1)
+        return {code: Counted(failed=failed, seconds=seconds) for code, failed in map(_counted, results)}
 
-    def _count(self, batch: Any, table: str, expected: Expected, counted: Callable[[int], None]) -> Counted:
-        began = time.monotonic()
-        suite = self._context.suites.add(gx.ExpectationSuite(f"{table}: rule {expected.code}"))
-        suite.add_expectation(ExpectRuleToHold(code=expected.code, unexpected_rows_query=query_of(expected.violated)))
-        definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
-        (result,) = self._context.validation_definitions.add(definition).run(result_format="BASIC").results
-        if result.exception_info.get("raised_exception") or "observed_value" not in result.result:
-            raise RuleUnevaluable(
-                f"Rule {expected.code} could not be put to {table}: PostgreSQL refuses its condition. "
-                f"'mdm rules try {expected.code} --debug' shows why; mend the rule."
+    def _run(self, table: str, expected: Sequence[Expected]) -> Sequence[Any]:
+        self._tables += 1  # tables of one name follow each other
+        name = f"{table} {self._tables}"
+        suite = self._context.suites.add(
+            gx.ExpectationSuite(
+                name,
+                expectations=[
+                    ExpectRuleToHold(code=each.code, unexpected_rows_query=query_of(each.violated)) for each in expected
+                ],
             )
-        counted(expected.code)
-        return Counted(failed=int(result.result["observed_value"]), seconds=time.monotonic() - began)
+        )
+        asset = self._source.add_table_asset(name, table_name=table)
+        batch = asset.add_batch_definition_whole_table("all")
+        definition = self._context.validation_definitions.add(
+            gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        )
+        results: Sequence[Any] = definition.run(result_format="BASIC").results
+        return results
+
+
+def _counted(result: Any) -> tuple[int, int]:
+    code = int(result.expectation_config.kwargs["code"])
+    if result.exception_info.get("raised_exception") or "observed_value" not in result.result:
+        raise RuleUnevaluable(
+            f"Rule {code} could not be put to a place: PostgreSQL refuses its condition. "
+            f"'mdm rules try {code} --debug' shows why; mend the rule."
+        )
+    return code, int(result.result["observed_value"])

@@ -192,7 +192,7 @@ class _Writer:
                 return f"upper({text})" if item.normalisation == "upper" else text
 
     def text(self, column: str) -> str:
-        """Write a column as text without blanks around it, nothing left as no value, true as t as PostgreSQL sends it."""
+        """Write a column as text without blanks around it: nothing left is no value, and true is t, as it is sent."""
         if self.types.get((self.table, column)) == "boolean":
             return f"left({self.column(column)}::text, 1)"
         return f"nullif(btrim({self.column(column)}::text, E' \\t\\n\\r'), '')"

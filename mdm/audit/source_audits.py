@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from golden_records import reference, verdicts
+from golden_records import audited, reference
 from mdm import db
 from mdm.audit import putting, said
 from mdm.audit.asked import Asked
@@ -61,7 +61,7 @@ class SourcePlace:
             return
 
         def named(keys: Sequence[str]) -> list[str]:
-            return verdicts.list_names(hub, source=self.name, source_keys=keys)
+            return audited.list_names(hub, source=self.name, source_keys=keys)
 
         try:
             with place.session.transaction():  # a savepoint: what cannot be typed ends this scope alone

@@ -35,7 +35,7 @@ def name_of(view: View | Equality) -> str:
 
 def equalities(place: Place, views: Sequence[View]) -> Iterator[Finding]:
     """Compare views with a new projection of the golden records; yield what was found of each."""
-    place.note("views", EQUALITY)
+    place.note("views")
     for found in equality.compare(place.session, [view.view_id for view in views], sample=SAMPLE):
         failed = found.differing or int(not found.is_proven)
         yield Finding(

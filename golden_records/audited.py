@@ -25,7 +25,7 @@ select q.quarantine_id, q.rules, q.record ->> 'entity' as entity, q.record ->> '
        coalesce(k.golden_id, -q.quarantine_id) as golden_id, q.item_group, q.source_id, q.source_key,
        (q.record ->> 'effective_from')::timestamptz as effective_from,
        (q.record ->> 'effective_to')::timestamptz as effective_to,
-       jsonb_strip_nulls(q.record -> 'item_values') || jsonb_strip_nulls(jsonb_build_object(
+       (q.record -> 'item_values') || jsonb_strip_nulls(jsonb_build_object(
            'metering_point_id', case when q.record ->> 'entity' <> 'metering_point' then p.golden_id end,
            'address_id', case q.item_group when 'site' then a.golden_id end, 'contract_id', c.golden_id))
            as item_values,
@@ -75,9 +75,12 @@ select 'quarantine ' || h.quarantine_id as record, h.golden_id, h.quarantine_id,
 from ({{rows}}) r join {HELD} h using (source_id, source_key, item_group)
 """
 
+SUBJECT = "coalesce({row}.source_id || '|' || {row}.item_group || '|' || {row}.source_key, '')"
+"""Which source record a violation is of, where the rule speaks of one."""
+
 _INLINE = {
     "violation": """
-        select {record} as record from golden.violation r
+        select concat('golden ', r.golden_id, '|', r.subject) as record from golden.violation r
         where r.closed_at is null and r.rule = {code} and {among}
     """,
     "conflict": """
@@ -171,14 +174,10 @@ def _inline(rule: Rule, *, is_sample: bool) -> str:
 
 
 def _identity(scope: Scope) -> str:
-    """Write what tells a row of `r` from others: most are one golden record, some one source record of it."""
+    """Write what tells a row of `r` from others: most are one golden record, some one source record or item of it."""
     if scope is Scope.COPY:
         return "concat('golden ', r.golden_id, '|', r.source_id, '|', r.item)"
-    if scope is Scope.POINT_KEY:
-        return "concat('golden ', r.golden_id, '|', r.source_id)"
-    if scope.is_of_records:
-        return "concat('golden ', r.golden_id, '|', r.source_id, '|', r.source_key, '|', r.item_group)"
-    return "concat('golden ', r.golden_id)"
+    return f"concat('golden ', r.golden_id, '|', {SUBJECT.format(row='r')})"
 
 
 def _held(scope: Scope) -> str:
