@@ -1,24 +1,22 @@
 """The copies of items that sources hold, beside the value that survived: the rows of rule 39, out of the store."""
 
-from golden_records import catalogue, journal, survivorship
-from golden_records.catalogue import Entity
+from golden_records import catalogue, journal, reference, survivorship
+from golden_records.catalogue import Entity, Group, Item
 
-# What a source says in force now of a group, if it is another one than the item's survivor came from.
+# What a source says in force now of a group, item by item, if it is another one than the item's survivor came from.
 _COPIES = """
-select r.golden_id, r.source_id, r.source_key, r.item_group, i.item,
-       to_jsonb(g) ->> i.item as owner_value, r.item_values ->> i.item as copy_value
+select r.golden_id, r.source_id, r.source_key, r.item_group, i.item, i.owner_value, i.copy_value
 from (
-    select distinct on (golden_id, item_group, source_id) * from golden.source_record
-    where item_group in ({groups}) and {among}
-      and (item_group in ({undated}) or coalesce(effective_from, '-infinity') <= now()
-                                        and coalesce(effective_to, 'infinity') > now())
-    order by golden_id, item_group, source_id, effective_from desc nulls last, change_id desc
+    select distinct on (golden_id, source_id) * from golden.source_record
+    where item_group = '{group}' and {among} and {in_force}
+    order by golden_id, source_id, effective_from desc nulls last, change_id desc
 ) r
 join golden.{entity} g using (golden_id)
-join golden.catalogue_item i on i.item_group = r.item_group and not i.is_dated
-where r.item_values ? i.item and to_jsonb(g) ->> i.item is not null
-  and {survivor} <> r.source_id
+cross join lateral (values {items}) i (item, owner_value, copy_value, change_id)
+where i.copy_value is not null and i.owner_value is not null and {survivor} <> r.source_id
 """
+
+_IN_FORCE = "coalesce(effective_from, '-infinity') <= now() and coalesce(effective_to, 'infinity') > now()"
 
 
 def stored(chosen: str | None = None) -> str:
@@ -26,14 +24,23 @@ def stored(chosen: str | None = None) -> str:
 
     `chosen` is a SQL subselect of golden ids; without it all are read.
     """
-    return " union all ".join(_of(entity, chosen) for entity in catalogue.load().entities.values())
+    return " union all ".join(
+        _of(entity, group, items, chosen)
+        for entity, group in catalogue.load().groups()
+        if (items := [item for item in group.items if not reference.is_dated(entity, item)])
+    )
 
 
-def _of(entity: Entity, chosen: str | None) -> str:
+def _of(entity: Entity, group: Group, items: list[Item], chosen: str | None) -> str:
+    rows = (
+        f"('{item.name}', g.{item.name}::text, r.item_values ->> '{item.name}', (g.lineage ->> '{item.name}')::bigint)"
+        for item in items
+    )
     return _COPIES.format(
         entity=entity.name,
-        groups=", ".join(f"'{group.name}'" for group in entity.groups),
-        undated=", ".join(f"'{group}'" for group in survivorship.UNDATED),
+        group=group.name,
+        items=", ".join(rows),
         among="true" if chosen is None else f"golden_id in ({chosen})",
-        survivor=journal.SOURCE_OF.format(change_id="(g.lineage ->> i.item)::bigint"),
+        in_force="true" if group.name in survivorship.UNDATED else _IN_FORCE,
+        survivor=journal.SOURCE_OF.format(change_id="i.change_id"),
     )

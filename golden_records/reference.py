@@ -12,7 +12,7 @@ import yaml
 from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, rows
-from golden_records.catalogue import Entity, Group
+from golden_records.catalogue import Entity, Group, Item
 from golden_records.journal import HUB
 from rules import registry
 
@@ -75,12 +75,16 @@ def write_catalogue(connection: psycopg.Connection) -> None:
 
 def _item_rows(entity: Entity, group: Group) -> Iterable[Sequence[Any]]:
     for item in group.items:
-        is_dated = entity.name == "metering_point" and item.name.endswith(("_from", "_to"))
         ranking = list(group.survivorship)
         yield (
             *(group.name, item.name, entity.name, group.owner, item.classification),
-            *(group.atomic, is_dated, ranking),
+            *(group.atomic, is_dated(entity, item), ranking),
         )
+
+
+def is_dated(entity: Entity, item: Item) -> bool:
+    """Tell whether an item is the first or last day of others: copies are not compared by their dates."""
+    return entity.name == "metering_point" and item.name.endswith(("_from", "_to"))
 
 
 def register(connection: psycopg.Connection, source: SourceSystem) -> int:

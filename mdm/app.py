@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from mdm import db
-from mdm.api import changes, golden_records, health, problems, schemas, snapshots, state, views
+from mdm.api import audits, changes, golden_records, health, problems, rules, schemas, snapshots, state, views
 from mdm.api.observation import Observation
 from mdm.errors import MdmError
 
@@ -42,8 +42,8 @@ def create(dsn: str, *, revision: str | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(Observation)
     golden_records.add_routes(app)
-    for router in (views.router, snapshots.router, changes.router, schemas.router, health.router):
-        app.include_router(router)
+    for module in (views, snapshots, changes, rules, audits, schemas, health):
+        app.include_router(module.router)
     _complete_openapi(app)
     return app
 

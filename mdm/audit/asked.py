@@ -7,7 +7,7 @@ from typing import Any
 from rules import registry
 from rules.model import Rule, Scope
 
-Note = Callable[[str], None]
+Note = Callable[[str], object]
 """Told the place that is being looked at, each time that something of it is done."""
 
 

@@ -14,8 +14,11 @@ from mdm.audit.findings import Finding, Outcome, Run
 
 _COLUMNS = "place, rule, rule_version, outcome, reason, looked_at, failed, inline, differing, sample, seconds"
 
+RUN = 'select run_id, started_at, finished_at, asked_for, "by", passed from hub.audit_run where run_id = %s'
+FINDINGS = f"select {_COLUMNS} from hub.audit_result where run_id = %s order by place, rule"
+
 RUNS = """
-select run_id, started_at, finished_at, asked_for, by, passed,
+select run_id, started_at, finished_at, asked_for, "by", passed,
        (select count(*) from hub.audit_result f where f.run_id = r.run_id) as findings,
        (select count(*) from hub.audit_result f where f.run_id = r.run_id and f.outcome = 'failed') as failed,
        (select coalesce(sum(differing), 0)::bigint from hub.audit_result f where f.run_id = r.run_id) as differing
@@ -95,15 +98,12 @@ def list_trend(connection: psycopg.Connection, *, rule: int | None = None, runs:
 
 def find_run(connection: psycopg.Connection, run_id: int) -> Run | None:
     """Return a run with all its findings, or None when there is none of this id."""
-    row = connection.execute(
-        'select started_at, finished_at, asked_for, "by" from hub.audit_run where run_id = %s', [run_id]
-    ).fetchone()
+    row = connection.execute(RUN, [run_id]).fetchone()
     if row is None:
         return None
-    query = f"select {_COLUMNS} from hub.audit_result where run_id = %s order by place, rule"
-    found = connection.execute(query, [run_id]).fetchall()
+    found = connection.execute(FINDINGS, [run_id]).fetchall()
     names = _COLUMNS.split(", ")
-    started_at, finished_at, asked_for, by = row
+    _run_id, started_at, finished_at, asked_for, by, _passed = row
     return Run(
         run_id=run_id,
         started_at=started_at,
