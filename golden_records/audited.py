@@ -43,13 +43,19 @@ left join golden.crosswalk c on c.entity = 'contract' and c.key = q.record ->> '
 
 _RECORD = "golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id"
 
-# The golden record as it would be with what is held back laid over it.
+# The golden record as it would be with what is held back laid over it: by itself, and with all else that is held back
+# of the same record, as two values that came together may only together be wrong.
 _AS_MASTERED = f"""
-(select (jsonb_populate_record(w, h.item_values || jsonb_build_object('golden_id', h.golden_id) || jsonb_build_object(
+(select (jsonb_populate_record(w, h.laid || jsonb_build_object('golden_id', h.golden_id) || jsonb_build_object(
             'lineage', coalesce(w.lineage, '{{{{}}}}') || (select coalesce(jsonb_object_agg(i, h.change_id), '{{{{}}}}')
-                                                      from jsonb_object_keys(h.item_values) i)))).*,
+                                                      from jsonb_object_keys(h.laid) i)))).*,
         h.source_id as held_source, h.source_key as held_key, h.item_group as held_group
- from {HELD} h left join golden.{{entity}} w on w.golden_id = h.golden_id
+ from (select *, item_values as laid from {HELD}
+       union all
+       select h.*, o.item_values || h.item_values from {HELD} h cross join lateral (
+           select golden.merge(o.item_values order by o.quarantine_id) as item_values, count(*) as count
+           from {HELD} o where o.entity = h.entity and o.key = h.key) o where o.count > 1) h
+ left join golden.{{entity}} w on w.golden_id = h.golden_id
  where h.entity = '{{entity}}' and h.rules && {{rules}}) g
 """
 

@@ -23,7 +23,7 @@ from tests import databases
 from tests.unit.capture.factories import batch, change, relation, table_changes
 
 DECLARED = sources.load_all(sorted(SHIPPED_SOURCES.glob("*.yaml")))
-POINTS, CHANGES, SEED = 200, 900, 23
+POINTS, CHANGES, SEED = 160, 600, 23
 
 _COLUMNS = """
 select c.relname, a.attname, case when t.typtype = 'd' then t.typbasetype else t.oid end,
