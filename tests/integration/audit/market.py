@@ -93,8 +93,8 @@ def _snapshot(dsn: str) -> Batch:
             tables[table][column] = type_oid
             keys[table] += [column] if is_key else []
         for table, columns in tables.items():
-            read = [change("r", row) for row in _printed(connection, table)]
-            changes.append(table_changes(relation(table, columns, key=keys[table]), read))
+            if read := [change("r", row) for row in _printed(connection, table)]:
+                changes.append(table_changes(relation(table, columns, key=keys[table]), read))
     return batch(*changes)
 
 
