@@ -13,20 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.pool import StaticPool
+
+from mdm.audit.snapshot import Snapshot
+from mdm.errors import MdmError
+
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at its import
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # its messages are many, and may hold values
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports modules that Python has deprecated
     import great_expectations as gx
     from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-from sqlalchemy.pool import StaticPool
-
-from mdm.audit.snapshot import Snapshot
-from mdm.errors import MdmError
-
-logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # its messages may hold a record's values
 
 _COLON = re.compile(r"(?<!:):(?!:)")  # alone; two are a cast, which SQLAlchemy lets be
 _ROWS = "unexpected_rows_query.row_count"
