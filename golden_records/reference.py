@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import yaml
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, rows
@@ -129,6 +130,14 @@ def _place(group: Group, kind: str) -> int:
 def write_participants(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
     """Add or renew participants; each row has mpid, role, name, valid_from, valid_to."""
     _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), entries)
+
+
+def list_participants(connection: psycopg.Connection) -> list[dict[str, Any]]:
+    """Return all participants, each with mpid, role, name, valid_from, valid_to, by role."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select mpid, role, name, valid_from, valid_to from golden.participant order by role, mpid, valid_from"
+        ).fetchall()
 
 
 def write_distributor_areas(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
