@@ -121,3 +121,7 @@ def _prepare(
 
     chosen = settings.load()
     telemetry.configure(chosen.log_format, chosen.log_level)
+    if chosen.rules is not None:
+        from mdm import ruleset  # noqa: PLC0415 - most hubs take the rules as they are written
+
+        ruleset.put_in_force(chosen.rules)
