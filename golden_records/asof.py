@@ -14,21 +14,23 @@ DATED_GROUPS = ", ".join(
 
 IS_PARTICIPANT = """
 case when exists (select from golden.participant q where q.role = {role}) then exists (
-    select from golden.participant q where q.mpid = {mpid} and q.role = {role} and q.valid_from <= {day}
-       and coalesce(q.valid_to, 'infinity') >= {day}) end"""
+    select from golden.participant q where q.mpid = {mpid} and q.role = {role}
+       and ({day} is null or q.valid_from <= {day} and coalesce(q.valid_to, 'infinity') >= {day})) end"""
+"""Whether somebody takes part in a role on a day, or ever where the day is not known; null where nobody does."""
 
 _DATE = "({record}.item_values ->> '{item}')::date"
 _LOCAL = "({record}.effective_from at time zone 'Europe/London')::date"
 
 
 def _first_day(item: str) -> str:
-    return f"coalesce({_DATE.replace('{item}', item)}, {_LOCAL}, '-infinity')"
+    return f"coalesce({_DATE.replace('{item}', item)}, {_LOCAL})"
 
 
 PARTIES = f"""
 ('supplier', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("supplier_from")}),
 ('contract', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("contract_from")}),
-('contract', {{record}}.item_values ->> 'service_mpid', {{record}}.item_values ->> 'role', {_first_day("contract_from")}),
+('contract', {{record}}.item_values ->> 'service_mpid', {{record}}.item_values ->> 'role',
+ {_first_day("contract_from")}),
 ('appointment', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("appointed_from")}),
 ('appointment', {{record}}.item_values ->> 'service_mpid', {{record}}.item_values ->> 'role',
  {_first_day("appointed_from")})"""
@@ -37,7 +39,7 @@ PARTIES = f"""
 GSP_PAIR = """
 case when {mpan} is not null and {gsp_group} is not null then exists (
     select from golden.distributor_area d where d.distributor = substr({mpan}, 1, 2) and d.gsp_group = {gsp_group}
-       and d.valid_from <= coalesce({day}, d.valid_from) and coalesce(d.valid_to, 'infinity') >= coalesce({day}, '-infinity'))
+       and ({day} is null or d.valid_from <= {day} and coalesce(d.valid_to, 'infinity') >= {day}))
 end"""
 
 RANKED_FIRST = """
@@ -60,6 +62,27 @@ def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:
     where {alias}.golden_id = {golden_id} and {alias}.item_group = '{item_group}'"""
 
 
+_STAGED_NOW = "{alias}.from_tx <= {tx} and coalesce({alias}.until_tx, 2147483647) > {tx}"
+
+_STAGED_RECORDS = f"""
+    select * from (
+        select n.source_id, n.source_key, n.item_values, n.change_id, n.effective_from, n.effective_to
+        from stage_said n where n.anchor_id = {{golden_id}} and n.item_group = '{{item_group}}'
+          and n.item_values is not null and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+        union all
+        select b.source_id, b.source_key, b.item_values, b.change_id, b.effective_from, b.effective_to
+        from golden.source_record b
+        where b.golden_id = {{golden_id}} and b.item_group = '{{item_group}}' and not exists (
+            select from stage_said n where n.anchor_id = {{golden_id}} and n.item_group = '{{item_group}}'
+               and n.source_id = b.source_id and n.source_key = b.source_key and n.from_tx <= {{tx}})
+    ) {{alias}} where true"""
+
+
+def staged_records(golden_id: str, item_group: str, tx: str, alias: str = "o") -> str:
+    """Select the same as of a staged transaction: what this part says until then, and what is stored besides."""
+    return _STAGED_RECORDS.format(golden_id=golden_id, item_group=item_group, tx=tx, alias=alias)
+
+
 def period_columns(record: str) -> str:
     """Write the columns of a supplier period out of its record and the earlier ones, `o`."""
     return f"""
@@ -73,9 +96,11 @@ select max(coalesce(e.effective_to, 'infinity')) as last_end from ({records}) e
 where e.source_id = {record}.source_id and e.effective_from < {record}.effective_from"""
 
 REGISTERED_SUPPLIER = f"""
-(select case when count(*) > 0 then coalesce((array_agg(h.supplier order by h.first_day desc)
-                                              filter (where h.first_day <= {{day}} and h.last_day >= {{day}}))[1], '') end
- from (select e.item_values ->> 'supplier_mpid' as supplier, {_first_day("supplier_from").format(record="e")} as first_day,
+(select case when count(*) > 0 then coalesce((
+            array_agg(h.supplier order by h.first_day desc)
+            filter (where h.first_day <= {{day}} and h.last_day >= {{day}}))[1], '') end
+ from (select e.item_values ->> 'supplier_mpid' as supplier,
+              coalesce({_first_day("supplier_from").format(record="e")}, '-infinity') as first_day,
               coalesce((e.item_values ->> 'supplier_to')::date, 'infinity') as last_day
        from ({{records}}) e {RANKED_FIRST.format(record="e", item_group="supplier")}) h)"""
 
@@ -108,8 +133,52 @@ def stored_appointments(point_id: str) -> str:
     """Select the golden appointments of a point."""
     return f"""
     select o.golden_id, o.role, o.status, o.service_mpid, o.appointed_from, o.appointed_to,
-           {IS_RANKED_FIRST.format(change_id="(o.lineage ->> 'role')::bigint", item_group="appointment")} as is_registered
+           {IS_RANKED_FIRST.format(change_id="(o.lineage ->> 'role')::bigint", item_group="appointment")}
+               as is_registered
     from golden.appointment o where o.metering_point_id = {point_id}"""
+
+
+_STAGED_APPOINTMENTS = f"""
+    select n.golden_id, n.item_values ->> 'role' as role, n.item_values ->> 'status' as status,
+           n.item_values ->> 'service_mpid' as service_mpid,
+           (n.item_values ->> 'appointed_from')::date as appointed_from,
+           (n.item_values ->> 'appointed_to')::date as appointed_to,
+           {IS_RANKED_FIRST.format(change_id="n.change_id", item_group="appointment")} as is_registered
+    from stage_said n where n.anchor_id = {{point_id}} and n.item_group = 'appointment' and n.item_values is not null
+      and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+    union all
+    {stored_appointments("{point_id}")} and not exists (
+        select from stage_said n where n.anchor_id = {{point_id}} and n.item_group = 'appointment'
+           and n.golden_id = o.golden_id and n.from_tx <= {{tx}})"""
+
+
+def staged_appointments(point_id: str, tx: str) -> str:
+    """Select the same as of a staged transaction."""
+    return _STAGED_APPOINTMENTS.format(point_id=point_id, tx=tx)
+
+
+_CONTRACT_TEXTS = ("supplier_mpid", "service_mpid", "connection_types", "segments")
+_CONTRACT_DATES = ("contract_from", "contract_to")
+_STAGED_CONTRACT_ITEMS = ", ".join(
+    (
+        *(f"n.item_values ->> '{name}' as {name}" for name in _CONTRACT_TEXTS),
+        *(f"(n.item_values ->> '{name}')::date as {name}" for name in _CONTRACT_DATES),
+    )
+)
+_STAGED_CONTRACT = f"""
+    select n.golden_id, {_STAGED_CONTRACT_ITEMS}
+    from stage_said n where n.anchor_id = {{contract_id}} and n.item_group = 'contract' and n.item_values is not null
+      and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+    union all
+    select b.golden_id, {", ".join(f"b.{name}" for name in (*_CONTRACT_TEXTS, *_CONTRACT_DATES))}
+    from golden.contract b where b.golden_id = {{contract_id}} and not exists (
+        select from stage_said n
+        where n.anchor_id = {{contract_id}} and n.item_group = 'contract' and n.from_tx <= {{tx}})"""
+
+
+def staged_contract(contract_id: str, tx: str) -> str:
+    """Select a contract as of a staged transaction; no row where nobody knows it then."""
+    return _STAGED_CONTRACT.format(contract_id=contract_id, tx=tx)
 
 
 _COUNTED = "e.status in ('accepted', 'active', 'de-appointed') and e.is_registered"

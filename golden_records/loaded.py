@@ -1,16 +1,17 @@
 """The work list of initial loads: golden records whose source records are in and that are yet to be assembled.
 
-Appointments come first, since the owners of meters follow from them; metering points last, so that each is projected
-once, with all that stands at it. Workers of all sources share the list and never wait for each other.
+Contracts come before the appointments that name them, and these before meters, whose owners follow from them; metering
+points last, so that each is projected once, with all that stands at it. Workers of all sources share the list and never
+wait for each other.
 """
 
 import psycopg
 
 from golden_records import rows
 
-PASSES: tuple[tuple[str, ...], ...] = (("appointment",), ("address", "contract", "meter"), ("metering_point",))
+PASSES: tuple[tuple[str, ...], ...] = (("contract",), ("appointment",), ("address", "meter"), ("metering_point",))
 
-_RANK_OF = "case entity when 'appointment' then 0 when 'metering_point' then 2 else 1 end"
+_RANK_OF = "case entity when 'contract' then 0 when 'appointment' then 1 when 'metering_point' then 3 else 2 end"
 
 
 def add(connection: psycopg.Connection, *, source_id: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import yaml
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, rows
@@ -50,7 +51,7 @@ def _shipped(name: str) -> list[dict[str, Any]]:
 def write_policy(connection: psycopg.Connection) -> None:
     """Keep the catalogue and the rules as they are now, for what is mastered from now on to name."""
     entities = {name: asdict(entity) for name, entity in catalogue.load().entities.items()}
-    rules = {code: asdict(rule) for code, rule in registry.RULES.items()}
+    rules = {rule.code: asdict(rule) for rule in registry.configured()}
     text = json.dumps([entities, rules], sort_keys=True)
     connection.execute(
         "insert into golden.policy (digest, catalogue, rules) values (%s, %s, %s) on conflict (digest) do nothing",
@@ -132,8 +133,24 @@ def place(group: Group, kind: str) -> int:
 
 
 def write_participants(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Add or renew participants; each row has mpid, role, name, valid_from, valid_to."""
-    _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), entries)
+    """Add or renew participants; each row has mpid, role, name, valid_from, valid_to.
+
+    Where a row has `distributors`, the participant may be appointed in that role for their points.
+    """
+    told = [*entries]
+    _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), told)
+    areas = [
+        row | {"distributor": distributor} for row in map(dict, told) for distributor in row.get("distributors") or ()
+    ]
+    _upsert(connection, "operator_area", ("mpid", "role", "distributor", "valid_from"), ("valid_to",), areas)
+
+
+def list_participants(connection: psycopg.Connection) -> list[dict[str, Any]]:
+    """Return all participants, each with mpid, role, name, valid_from, valid_to, by role."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select mpid, role, name, valid_from, valid_to from golden.participant order by role, mpid, valid_from"
+        ).fetchall()
 
 
 def write_distributor_areas(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:

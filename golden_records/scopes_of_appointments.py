@@ -5,9 +5,12 @@ from rules.model import Scope
 
 _NO_RECORD = "null::smallint as source_id, null::text as source_key, null::text as item_group"
 
+# What only copies tell of so far may carry no contract: registration's word is waited for.
 _APPOINTMENT = f"""
 select g.golden_id, {_NO_RECORD}, g.contract_reference
-from golden.appointment g where {{among g.golden_id}}
+from golden.appointment g
+where {asof.IS_RANKED_FIRST.format(change_id="(g.lineage ->> 'role')::bigint", item_group="appointment")}
+  and {{among g.golden_id}}
 """
 
 _APPOINTMENT_AT_POINT = f"""
@@ -15,8 +18,11 @@ select g.golden_id, {_NO_RECORD}, {asof.appointment_columns("g")},
        {asof.IS_RANKED_FIRST.format(change_id="(g.lineage ->> 'role')::bigint", item_group="appointment")}
            as is_registered,
        p.market_segment, p.connection_type,
-       {asof.REGISTERED_SUPPLIER.format(
-           records=asof.stored_records("g.metering_point_id", "supplier"), day="g.appointed_from")} as registered_supplier,
+       {
+    asof.REGISTERED_SUPPLIER.format(
+        records=asof.stored_records("g.metering_point_id", "supplier"), day="g.appointed_from"
+    )
+} as registered_supplier,
        c.golden_id is not null as contract_is_known, c.supplier_mpid as contract_supplier,
        c.service_mpid as contract_service, c.contract_from, c.contract_to,
        c.connection_types as contract_connection_types, c.segments as contract_segments,

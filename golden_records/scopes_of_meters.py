@@ -21,8 +21,11 @@ select g.golden_id, {_NO_RECORD}, g.meter_id, p.connection_type, g.installation_
             from golden.source_record r join golden.source_system s using (source_id)
             where r.golden_id = g.golden_id and r.item_group = 'asset' and s.kind in ('MSS', 'MSA', 'UMSO')) w
         cross join lateral (select {asof.DAY_OF_CHANGE.format(change_id="w.change_id")} as day) d
-        where {asof.WRITES_UNAPPOINTED.format(
-            appointments=asof.stored_appointments("w.point_id"), writer="w.participant", day="d.day")}
+        where {
+    asof.WRITES_UNAPPOINTED.format(
+        appointments=asof.stored_appointments("w.point_id"), writer="w.participant", day="d.day"
+    )
+}
        ) as unappointed_writer
 from golden.meter g
 left join golden.metering_point p on p.golden_id = g.metering_point_id

@@ -33,16 +33,22 @@ where r.item_group in ('supplier', 'contract', 'appointment') and n.item_group =
   and {{among r.golden_id}}
 """
 
-# What appointments are dated by, their points are asked for.
+_FIRST_DAY = "(r.effective_from at time zone 'Europe/London')::date"
+
+# The closed points are found first: they are few.
 _RECORD_AT_POINT = f"""
-select r.golden_id, r.source_id, r.source_key, r.item_group,
-       (r.effective_from at time zone 'Europe/London')::date as first_day,
-       case r.item_group when 'appointment' then r.item_values ->> 'status' end as appointment_status,
-       p.mpan_status, p.disconnection_date
-from golden.source_record r
-join golden.metering_point p on p.golden_id = case r.item_group
-    when 'appointment' then (r.item_values ->> 'metering_point_id')::bigint else r.golden_id end
-where r.item_group in ({asof.DATED_GROUPS}) and p.mpan_status in ('T', 'X') and {{among r.golden_id}}
+select r.golden_id, r.source_id, r.source_key, r.item_group, {_FIRST_DAY} as first_day,
+       null::text as appointment_status, g.mpan_status, g.disconnection_date
+from golden.metering_point g
+join golden.source_record r on r.golden_id = g.golden_id
+where g.mpan_status in ('T', 'X') and r.item_group in ({asof.DATED_GROUPS}) and {{among g.golden_id}}
+union all
+select r.golden_id, r.source_id, r.source_key, r.item_group, {_FIRST_DAY} as first_day,
+       r.item_values ->> 'status' as appointment_status, p.mpan_status, p.disconnection_date
+from golden.appointment g
+join golden.metering_point p on p.golden_id = g.metering_point_id and p.mpan_status in ('T', 'X')
+join golden.source_record r on r.golden_id = g.golden_id
+where {{among g.golden_id}}
 """
 
 _ADDRESS = f"""

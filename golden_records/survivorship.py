@@ -164,6 +164,13 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     connection.execute(_EVENTS, {"groups": list(groups)})
 
 
+def restart(connection: psycopg.Connection) -> None:
+    """Forget what was chosen, and note the events of what is still staged: some of it was held back."""
+    with staging.pipelined(connection):
+        connection.execute("truncate stage_event, stage_survivor")
+        add_events(connection, FIRST_STAGED)
+
+
 def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     """Have the state of points that are no golden records yet worked out too, for the rules on these groups."""
     connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})

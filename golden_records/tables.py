@@ -273,9 +273,7 @@ violation = Table(
     Column("closed_at", Moment),
     Column("note", Text),
     CheckConstraint("severity in ('E', 'W')", name="severity"),
-    Index(
-        "violation_open_uq", "golden_id", "rule", "subject", unique=True, postgresql_where=text("closed_at is null")
-    ),
+    Index("violation_open_uq", "golden_id", "rule", "subject", unique=True, postgresql_where=text("closed_at is null")),
     schema=SCHEMA,
     comment="A rule that speaks against what is mastered: severity W passes so, severity E came to be wrong when "
     "something else changed. One open row a rule and golden record, or source record of it; the source record named "

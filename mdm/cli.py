@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "Prepare the hub's database: the embedded server, or yours, and its schema.",
     "db": "Start, stop and find the embedded PostgreSQL servers.",
     "source": "Add, check, list and reload source systems.",
+    "participant": "Load and list the market's participants, which the rules look up.",
     "capture": "Capture changes from a source into the hub, or print them as JSON lines.",
     "serve": "Serve golden records and views over HTTP.",
     "status": "Show each source's state, lag and last error.",
@@ -122,3 +123,7 @@ def _prepare(
 
     chosen = settings.load()
     telemetry.configure(chosen.log_format, chosen.log_level)
+    if chosen.rules is not None:
+        from mdm import ruleset  # noqa: PLC0415 - most hubs take the rules as they are written
+
+        ruleset.put_in_force(chosen.rules)

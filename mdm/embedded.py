@@ -97,13 +97,17 @@ class EmbeddedServer:
 
     def ensure_database(self, name: str) -> str:
         """Create a database unless it is there; return its DSN."""
-        with db.connect(self.dsn()) as connection:
-            known = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
+        if not self.has_database(name):
             # Two commands that begin at once both find it missing; the second to create it may go on.
-            with suppress(errors.DuplicateDatabase, errors.UniqueViolation):
-                if known is None:
-                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            with db.connect(self.dsn()) as connection, suppress(errors.DuplicateDatabase, errors.UniqueViolation):
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         return self.dsn(name)
+
+    def has_database(self, name: str) -> bool:
+        """Tell whether the server has a database of this name."""
+        with db.connect(self.dsn()) as connection:
+            known = connection.execute("select from pg_database where datname = %s", [name]).fetchone()
+        return known is not None
 
     def stop(self) -> None:
         """Stop the server whose folder this is; all that was committed stays."""

@@ -25,10 +25,10 @@ def running_dsn(settings: Settings) -> str:
     if settings.database_url:
         return settings.database_url.get_secret_value()
     server = embedded.find(settings.hub_folder)
-    if server is not None:
+    if server is not None and server.has_database(DATABASE):
         return server.dsn(DATABASE)
     place = settings.data_folder.resolve()
-    if cluster.major_version(settings.hub_folder) is None:
+    if server is not None or cluster.major_version(settings.hub_folder) is None:
         raise HubAbsent(
             f"There is no hub in {place} yet: run 'mdm init' to make one, or set MDM_DATABASE_URL to where one is."
         )

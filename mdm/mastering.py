@@ -17,7 +17,9 @@ from golden_records import (
     catalogue,
     checks,
     conflicts,
+    crossing,
     due,
+    healing,
     identity,
     journal,
     loaded,
@@ -26,6 +28,7 @@ from golden_records import (
     staging,
     survivorship,
     touched,
+    verdicts,
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
@@ -126,11 +129,10 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         violations += _master(connection, source_id=batch.source_id)
-        if violations:
-            quarantine.add_violations(connection)
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
         touching = touched.collect(connection)
+        verdicts.settle(connection)
         projection.note(connection)
         staging.wait(connection)
     written.verify()
@@ -185,10 +187,10 @@ def _resolve(connection: psycopg.Connection) -> None:
     What a change may heal is looked for again under the lock: others may have held something back meanwhile.
     """
     with staging.pipelined(connection):
-        quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+        healing.stage(connection)
         identity.resolve(connection)
         identity.lock(connection)
-        healed = quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+        healed = healing.stage(connection)
         left_behind = source_records.fetch(connection)
         if healed.fetchone() != (0,):
             identity.resolve(connection)
@@ -203,19 +205,15 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
     """
-    groups = survivorship.list_groups(connection)
-    at_point = groups & {*survivorship.AT_POINT}
     violations = 0
+    while found := _choose(connection):
+        quarantine.hold_versions(connection)
+        source_records.span(connection)
+        survivorship.restart(connection)
+        violations += found
+    groups = survivorship.list_groups(connection)
     with staging.pipelined(connection):
-        if at_point:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
-        if at_point or groups & {*survivorship.FIRST}:
-            survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
-        if at_point:
-            violations = _check_at_points(connection)
-            survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
-            survivorship.choose(connection, groups=("appointment",), by_appointment=False)
             assembly.assemble(connection, source_id=source_id, entities=("appointment",))
             survivorship.propagate_appointments(connection)
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
@@ -226,6 +224,22 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
     return violations
 
 
+def _choose(connection: psycopg.Connection) -> int:
+    """Choose what survives but for meters and what services own; return how many records break a rule by it."""
+    groups = survivorship.list_groups(connection)
+    at_point = groups & {*survivorship.AT_POINT}
+    with staging.pipelined(connection):
+        if at_point:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+        if at_point or groups & {*survivorship.FIRST}:
+            survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+        if at_point:
+            survivorship.add_events(connection, survivorship.AT_POINT)
+        if "appointment" in groups:
+            survivorship.choose(connection, groups=("appointment",), by_appointment=False)
+        return crossing.check(connection, groups)
+
+
 def _bulk_entities(groups: set[str]) -> list[str]:
     """Return the entities but appointments that a part speaks of, or that follow from its appointments."""
     touched_entities = {entity.name for entity, group in catalogue.load().groups() if group.name in groups}
@@ -233,22 +247,11 @@ def _bulk_entities(groups: set[str]) -> list[str]:
     return [entity for entity in BULK_ENTITIES if entity in touched_entities | followed]
 
 
-def _check_at_points(connection: psycopg.Connection) -> int:
-    violations = checks.check_at_points(connection)
-    if violations:
-        quarantine.hold_versions(connection)
-        source_records.span(connection)
-    return violations
-
-
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
     violations = _stage(connection, batch)
     identity.resolve(connection)
     source_records.write_loaded(connection)
-    if violations:
-        source_records.resolve(connection, source_records.fetch(connection))
-        quarantine.add_violations(connection)
     loaded.add(connection, source_id=batch.source_id)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
@@ -289,9 +292,9 @@ def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: dateti
     source_records.stage_stored(connection, golden_ids)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
     if _master(connection, source_id=journal.HUB):
-        quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     touched.collect(connection)
+    verdicts.settle(connection)
     projection.note(connection)
     return block
 
@@ -305,6 +308,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
         due.finish(connection)
         _master(connection, source_id=journal.HUB)
         touched.collect(connection)
+        verdicts.settle(connection)
         projection.note(connection)
     return taken
 
@@ -320,9 +324,9 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         _master(connection, source_id=journal.HUB)
-        quarantine.add_violations(connection)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         touched.collect(connection)
+        verdicts.settle(connection)
         projection.note(connection)
     return staged

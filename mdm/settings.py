@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     batch_rows: int = Field(20_000, ge=1, description="the most changes that one batch masters")
     batch_milliseconds: int = Field(50, ge=0, description="the least that a batch waits to be filled")
     feed_days: float = Field(30, gt=0, description="how long superseded entries stay in the views' feeds")
+    rules: Path | None = Field(None, description="a file that switches rules off and sets their parameters")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
     log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error")
 

@@ -15,7 +15,8 @@ _ASKED = (
         owner="supplier",
         response_codes=("REG1099",),
         explanation=(
-            "Counted from the local day on which the first day was asked for. (ours) History that an initial load brings "
+            "Counted from the local day on which the first day was asked for. (ours) History that an initial load "
+            "brings "
             "is not judged."
         ),
         mend="The supplier asks again when the day is nearer.",
@@ -31,7 +32,8 @@ _ASKED = (
         owner="supplier",
         response_codes=("REG1034",),
         explanation=(
-            "What is proposed begins today or later, as of the local day on which it was proposed. (ours) A proposal that "
+            "What is proposed begins today or later, as of the local day on which it was proposed. (ours) A "
+            "proposal that "
             "nobody decides does not become wrong by waiting."
         ),
         mend="The supplier proposes a day that is still to come.",
@@ -46,7 +48,8 @@ _ASKED = (
         owner="supplier",
         response_codes=("REG1024",),
         explanation=(
-            "So many days may lie between an appointment's first day and the local day on which it was asked for. (ours) "
+            "So many days may lie between an appointment's first day and the local day on which it was asked for. "
+            "(ours) "
             "The limit of this hub is wide, as it also sees what is put right long after; a market sets its own."
         ),
         mend="The supplier appoints from a later day, or corrects the past through a dispute.",
@@ -98,7 +101,8 @@ _CONTRACTS = (
         owner="supplier",
         response_codes=("SP003",),
         explanation=(
-            "The contract is for the point's connection type and segment (SP003), for the service that is appointed, and "
+            "The contract is for the point's connection type and segment (SP003), for the service that is "
+            "appointed, and "
             "holds from the first to the last day of the appointment, both included. (ours) Only while the appointment "
             "stands: proposed, accepted or active."
         ),
@@ -127,12 +131,15 @@ _PARTIES = (
         title="Appointments of one role are contiguous and do not overlap",
         severity=Severity.ERROR,
         scope=Scope.APPOINTMENT_AT_POINT,
-        violated="status in ('accepted', 'active', 'de-appointed') and is_registered and (overlaps_earlier or leaves_gap)",
+        violated=(
+            "status in ('accepted', 'active', 'de-appointed') and is_registered and (overlaps_earlier or leaves_gap)"
+        ),
         items=("appointed_from", "appointed_to", "role"),
         owner="registration",
         response_codes=("REG1032",),
         explanation=(
-            "An appointment begins on the day after the one of that role before it ends (REG1032). Of two that overlap the "
+            "An appointment begins on the day after the one of that role before it ends (REG1032). Of two that "
+            "overlap the "
             "one that begins later is wrong. (ours) A proposal and what has lapsed do not count; a day that an "
             "appointment of another role covers is no gap."
         ),
@@ -144,7 +151,8 @@ _PARTIES = (
         severity=Severity.ERROR,
         scope=Scope.APPOINTMENT_AT_POINT,
         violated=(
-            f"{_STANDS} and role <> case market_segment when 'S' then 'MSS' when 'A' then 'MSA' when 'U' then 'UMSO' end"
+            f"{_STANDS} and role <> case market_segment when 'S' then 'MSS' when 'A' then 'MSA' when 'U' then "
+            f"'UMSO' end"
         ),
         items=("role", "market_segment"),
         owner="registration",
@@ -162,7 +170,8 @@ _PARTIES = (
         owner="supplier",
         response_codes=("REG1030",),
         explanation=(
-            "An unmetered supplies operator works for certain distributors, on the first day of the appointment for this "
+            "An unmetered supplies operator works for certain distributors, on the first day of the appointment "
+            "for this "
             "point's: dated reference data. (ours) Where the hub knows no operator's distributors, the rule is silent."
         ),
         mend="The supplier appoints an operator of the point's distributor.",

@@ -56,7 +56,8 @@ _STATES = (
         items=("gsp_group", "mpan"),
         owner="distributor",
         explanation=(
-            "The MPAN's first two digits name the distributor, whose points may lie in certain GSP groups only. The pair "
+            "The MPAN's first two digits name the distributor, whose points may lie in certain GSP groups only. "
+            "The pair "
             "is dated reference data; it is looked up on the first day of the GSP group."
         ),
         mend="The distributor corrects the GSP group, or the pair is added to the reference data.",
@@ -67,14 +68,15 @@ _STATES = (
         severity=Severity.ERROR,
         scope=Scope.RECORD_AT_POINT,
         violated=(
-            "mpan_status in ('T', 'X') and (first_day > disconnection_date"
-            " or disconnection_date is null and appointment_status in ('proposed', 'accepted', 'active'))"
+            "mpan_status in ('T', 'X') and coalesce(appointment_status, '') not in ('lapsed', 'de-appointed')"
+            " and (first_day > disconnection_date or disconnection_date is null and appointment_status is not null)"
         ),
         items=("mpan_status", "disconnection_date"),
         owner="registration",
         response_codes=("REG1001",),
         explanation=(
-            "Nothing of a point begins after the day on which it was disconnected (REG1001). (ours) What is dated until "
+            "Nothing of a point begins after the day on which it was disconnected (REG1001). (ours) What is dated "
+            "until "
             "that day may still be told later. Without that day, a point that is gone has no appointment."
         ),
         mend="Withdraw the record, or correct the point's status or its disconnection date.",
@@ -91,7 +93,8 @@ _STATES = (
         items=("connection_type", "market_segment", "metered_indicator"),
         owner="registration",
         explanation=(
-            "A point is unmetered in all three or in none. What a transaction says of the three is judged together, as the "
+            "A point is unmetered in all three or in none. What a transaction says of the three is judged "
+            "together, as the "
             "point is after it; what is held back waits until they agree."
         ),
         mend="Registration and the distributor change all three, in one transaction where the system can.",
@@ -114,7 +117,8 @@ _STATES = (
         scope=Scope.POINT,
         violated=(
             "profile_class !~ '^0?[0-8]$' or ssc !~ '^[0-9]{4}$'"
-            f" or (profile_class is null or ssc is null) and fitted_types && {meter_types.array(meter_types.TRADITIONAL)}"
+            f" or market_segment = 'S' and (profile_class is null or ssc is null)"
+            f" and fitted_types && {meter_types.array(meter_types.TRADITIONAL)}"
         ),
         items=("profile_class", "ssc"),
         owner="supplier",
@@ -132,14 +136,14 @@ _STATES = (
         severity=Severity.ERROR,
         scope=Scope.POINT,
         violated=(
-            "consent_granularity not in ('H', 'D', 'M', 'N')"
-            " or (market_segment = 'S') = (consent_granularity = 'N')"
+            "consent_granularity not in ('H', 'D', 'M', 'N') or (market_segment = 'S') = (consent_granularity = 'N')"
         ),
         items=("consent_granularity", "market_segment"),
         owner="supplier",
         response_codes=("REG1022", "REG1035"),
         explanation=(
-            "Customers of the smart segment consent to half-hourly, daily or monthly data (REG1022, REG1035). (ours) In "
+            "Customers of the smart segment consent to half-hourly, daily or monthly data (REG1022, REG1035). "
+            "(ours) In "
             "the other segments nobody is asked, so there it is none."
         ),
         mend="The supplier corrects the consent, or registration the segment.",
@@ -149,10 +153,17 @@ _STATES = (
         title="An active DCC flag implies a smart meter",
         severity=Severity.WARNING,
         scope=Scope.POINT,
-        violated=f"dcc_service_flag = 'A' and not fitted_types && {meter_types.array((*meter_types.SMETS, '?'))}",
+        violated=(
+            f"mpan_status = 'R' and dcc_service_flag = 'A' and not fitted_types && "
+            f"{meter_types.array((*meter_types.SMETS, '?'))}"
+        ),
         items=("dcc_service_flag", "meter_type"),
         owner="DCC",
-        explanation="The DCC serves smart meters alone. (ours) A fitted meter whose type nobody says may be one.",
+        explanation=(
+            "The DCC serves smart meters alone. (ours) A fitted meter whose type nobody says may be one; only "
+            "registered "
+            "points are judged."
+        ),
         mend="The DCC corrects its flag, or the metering service the type of the meter.",
     ),
     Rule(
@@ -179,7 +190,8 @@ _STATES = (
         owner="supplier",
         response_codes=("IF-045",),
         explanation=(
-            "The supplier of a registered point appoints a metering service (IF-045). The subsidiary of a link has none: "
+            "The supplier of a registered point appoints a metering service (IF-045). The subsidiary of a link has "
+            "none: "
             "its principal's serves it. (ours) An appointment that is accepted counts."
         ),
         mend="The supplier appoints a metering service.",

@@ -56,7 +56,8 @@ _FITTED = (
         owner="metering service",
         response_codes=("REG1006",),
         explanation=(
-            "One system says the same meter at one point twice (REG1006), letters and digits compared without spaces and "
+            "One system says the same meter at one point twice (REG1006), letters and digits compared without "
+            "spaces and "
             "case. (ours) The one that it said later is wrong; a meter that is fitted again after its removal is not."
         ),
         mend="The system's keeper removes the second record of the meter.",
@@ -105,7 +106,8 @@ _FITTED = (
         response_codes=("REG1002", "REG1012"),
         explanation=(
             "A metering service whose own database says something of a meter is appointed to its point on that day, or "
-            "nobody is (REG1002, REG1012). (ours) Registration and MDS hold copies, and an initial load says nothing of "
+            "nobody is (REG1002, REG1012). (ours) Registration and MDS hold copies, and an initial load says "
+            "nothing of "
             "the day: neither is judged."
         ),
         mend="The service withdraws what it wrote, or its appointment is registered.",

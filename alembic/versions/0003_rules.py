@@ -14,7 +14,9 @@ depends_on = None
 
 _OPEN = sa.text("closed_at is null")
 _VIOLATION = "A rule that speaks against what is mastered: severity W passes so, severity E came to be wrong when something else changed. One open row a rule and golden record, or source record of it; the source record named is where the value comes from. Closed when the rule no longer speaks."
-_VIOLATION_BEFORE = "A value that passed although a rule of severity W speaks against it; closed when the source mends it."
+_VIOLATION_BEFORE = (
+    "A value that passed although a rule of severity W speaks against it; closed when the source mends it."
+)
 
 
 def upgrade() -> None:

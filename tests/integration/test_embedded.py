@@ -13,8 +13,9 @@ import psutil
 import psycopg
 import pytest
 
-from mdm import cluster, db, embedded
+from mdm import cluster, db, embedded, hub
 from mdm.embedded import EmbeddedError, EmbeddedServer
+from mdm.settings import Settings
 
 Start = Callable[[str], EmbeddedServer]
 
@@ -179,3 +180,12 @@ def test_the_log_holds_no_statement_and_no_value(start_durable: Start) -> None:
 def test_a_15_takes_the_same_settings(server_15: EmbeddedServer) -> None:
     assert setting(server_15, "server_version_num").startswith("15")
     assert setting(server_15, "wal_level") == "logical"
+
+
+def test_a_server_without_a_hub_in_it_sends_to_init(tmp_path: Path) -> None:
+    chosen = Settings(data_folder=tmp_path, database_url=None)
+    with embedded.start(chosen.hub_folder) as server:
+        with pytest.raises(hub.HubAbsent, match="run 'mdm init'"):
+            hub.running_dsn(chosen)
+        server.ensure_database(hub.DATABASE)
+        assert hub.running_dsn(chosen) == server.dsn(hub.DATABASE)
