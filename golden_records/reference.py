@@ -180,9 +180,3 @@ def list_areas(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
     """Return the distributors' areas: distributor, GSP group, first and last day."""
     query = "select distributor, gsp_group, valid_from, valid_to from golden.distributor_area order by 1, 2, 3"
     return connection.execute(query).fetchall()
-
-
-def list_participants(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
-    """Return the participants: MPID, role, first and last day."""
-    query = "select mpid, role, valid_from, valid_to from golden.participant order by 1, 2, 3"
-    return connection.execute(query).fetchall()

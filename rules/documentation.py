@@ -48,8 +48,8 @@ def choose(*, entity: str | None = None, severity: Severity | None = None) -> li
 
 
 def page(rules: Iterable[Rule] | None = None) -> str:
-    """Return the page of these rules, or of all, in Markdown."""
-    listed = list(registry.configured() if rules is None else rules)
+    """Return the page of these rules, or of all as they are written, in Markdown."""
+    listed = list(registry.RULES.values() if rules is None else rules)
     return "\n".join([INTRODUCTION, *_overview(listed), *(line for rule in listed for line in _chapter(rule))])
 
 

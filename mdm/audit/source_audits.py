@@ -22,6 +22,12 @@ from rules.model import Rule, Scope
 _UNTYPED = "A value there cannot be typed, so the tables cannot be read for it."
 
 
+def _read_reference(hub: db.Connection) -> Reference:
+    names = ("mpid", "role", "valid_from", "valid_to")
+    participants = [tuple(each[name] for name in names) for each in reference.list_participants(hub)]
+    return Reference(areas=reference.list_areas(hub), participants=participants)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePlace:
     """A source to be audited: its declaration, where it is, and where the hub is that knows its records by id."""
@@ -41,7 +47,7 @@ class SourcePlace:
             writer = SourceRows(
                 source=self.source,
                 types=said.read_types(place.session, self.source),
-                reference=Reference(areas=reference.list_areas(hub), participants=reference.list_participants(hub)),
+                reference=_read_reference(hub),
             )
             for scope in Scope:
                 if rules := asked.rules(scope):

@@ -34,9 +34,13 @@ def _is_carried(rule: Rule, item: str, carried: set[tuple[str, str]], names: set
     return (rule.entity, item) in carried if item in own else item in names
 
 
-@cache
 def write_contract(name: str) -> bytes:
     """Return a contract as it is published: its YAML, with the rules that guard it as the schema's `quality`."""
+    return _written(name, registry.edition())
+
+
+@cache
+def _written(name: str, _edition: int) -> bytes:
     contract = contracts.get_contract(name)
     declared: dict[str, Any] = declarations.read(contracts.read_file(name).decode())
     declared["schema"][0]["quality"] = [_entry(rule) for rule in guarding(contract)]
