@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -209,6 +209,7 @@ def _in_order(finding: dict[str, str | int]) -> tuple[str, int]:
     return str(finding["place"]), int(finding["rule"])
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a1:{}'\\% \"é", max_size=30))
 def test_a_condition_reaches_postgresql_as_it_is_written(condition: str) -> None:
     filled = expectations.query_of(condition).format(batch="rows")
