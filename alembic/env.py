@@ -20,6 +20,7 @@ _TABLES = (
     "mdm.distribution.tables",
     "mdm.capture.tables",
     "mdm.api.tables",
+    "mdm.audit.tables",
 )
 _UPGRADE_LOCK = 0x6D646D
 

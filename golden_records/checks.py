@@ -1,11 +1,12 @@
-"""The inline checks: the rules of each scope put to the staged records, one statement a scope."""
+"""The inline checks of what a record says alone: the rules put to the staged records, before it is known who is who."""
+
+from functools import cache
 
 import psycopg
 
-from golden_records import routines
-from golden_records.routines import Routine, frames, hashed
+from golden_records import asof, staging
 from rules import registry
-from rules.model import Scope
+from rules.model import Scope, Severity
 
 # The rules are put to each key once; which of them speaks is asked only of those that any speaks against. Days and
 # areas are worked out for the few transactions and distributors of a part, not for each key.
@@ -38,104 +39,63 @@ join stage_record r on r.source_id = b.source_id and r.op = 'u'
     and case r.entity when 'metering_point' then r.key else r.point_key end = b.mpan
 """
 
-_RECORDS = """
-select r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
-from (select s.*, {columns} from stage_record s where op = 'u' and item_group = '{item_group}') r
-cross join lateral (values {rules}) v (rule, severity, items, violated)
-where v.violated and r.item_values ?& v.items
-"""
+_ROWS = {
+    Scope.PERIOD: "select s.* from stage_record s where op = 'u' and effective_to is not null",
+    Scope.PARTY: f"""
+        select s.source_id, s.change_no, s.source_key, s.item_group, n.mpid, n.party_role, n.on_day,
+               {asof.IS_AMONG_PARTICIPANTS} as is_participant
+        from stage_record s
+        cross join lateral (values {asof.PARTIES.format(record="s")}) n (item_group, mpid, party_role, on_day)
+        {asof.PARTICIPANTS}
+        where s.op = 'u' and s.item_group in ('supplier', 'contract', 'appointment') and n.item_group = s.item_group
+          and n.mpid is not null""",
+    # A copy that does not carry an item cannot be wrong about it.
+    Scope.APPOINTMENT: """
+        select s.*, item_values ->> 'contract_reference' as contract_reference from stage_record s
+        where op = 'u' and item_group = 'appointment' and item_values ? 'contract_reference'""",
+    Scope.METER: """
+        select s.*, item_values ->> 'meter_type' as meter_type, item_values ->> 'esme_id' as esme_id,
+               item_values ->> 'location' as location
+        from stage_record s where op = 'u' and item_group = 'asset'""",
+}
 
-# A point is what this part makes of it at the transaction, else what its golden record says.
-_AT_POINT = """
-with said as (
-    select golden_id, item_group, tx as from_tx, item_values,
-           lead(tx) over (partition by golden_id, item_group order by tx) as until_tx
-    from stage_survivor where item_group in ('registration', 'connection', 'segment')
-)
-select r.source_id, r.seq, r.source_key, r.item_group, v.rule, v.severity
-from (
-    select s.source_id, s.seq, s.source_key, s.item_group, {columns}
-    from stage_version s
-    left join lateral (select market_segment, connection_type, created_date, disconnection_date
-                       from golden.metering_point p where p.golden_id = s.point_id offset 0) g on true
-    {said}
-    where s.op = 'u' and s.item_group = '{item_group}'
-) r
-cross join lateral (values {rules}) v (rule, severity, violated)
+_RECORDS = """
+select distinct r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity
+from ({rows} offset 0) r cross join lateral (values {rules}) v (rule, severity, violated)
 where v.violated
 """
 
-_SAID = """
-left join said {0} on {0}.item_group = '{0}' and {0}.golden_id = s.point_id and {0}.from_tx <= s.tx
-    and ({0}.until_tx is null or {0}.until_tx > s.tx)
-"""
-
-_INSERT = "insert into stage_violation (source_id, change_no, source_key, item_group, rule, severity)"
-
-_POINT_COLUMNS = {
-    "market_segment": "segment",
-    "connection_type": "connection",
-    "created_date": "registration",
-    "disconnection_date": "registration",
-}
+INSERT = "insert into stage_violation (source_id, change_no, source_key, item_group, rule, severity)"
 
 
 def check_records(connection: psycopg.Connection) -> None:
     """Put the rules that read one record alone to the staged records."""
-    ON_RECORDS.call(connection)
+    with staging.pipelined(connection), staging.frames_only(connection):
+        connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
+        for query in _record_queries(registry.edition()):
+            connection.execute(f"{INSERT} {query}")
+        connection.execute("set local enable_sort = on")
 
 
-def _record_queries() -> tuple[str, ...]:
-    carried = tuple(
-        _RECORDS.format(columns=_columns(scope), item_group=item_group, rules=_carried(scope))
-        for scope, item_group in ((Scope.ADDRESS, "address"), (Scope.APPOINTMENT, "appointment"))
+@cache
+def _record_queries(_edition: int) -> tuple[str, ...]:
+    """Return the statements for the rules as they are configured."""
+    keys = values(Scope.POINT_KEY)
+    carried = [_RECORDS.format(rows=rows, rules=rules) for scope, rows in _ROWS.items() if (rules := values(scope))]
+    return (
+        *([_POINT_KEYS.format(rules=keys, any_violated=_any_violated(Scope.POINT_KEY))] if keys else []),
+        *([" union all ".join(carried)] if carried else []),
     )
-    return (_POINT_KEYS.format(rules=_values(Scope.POINT_KEY), any_violated=_any_violated(Scope.POINT_KEY)), *carried)
-
-
-def check_at_points(connection: psycopg.Connection) -> int:
-    """Put the rules on appointments and meters to the staged versions and the state of their points then."""
-    return routines.found(AT_POINTS.call(connection))
-
-
-def _at_point_queries() -> tuple[str, ...]:
-    said = "".join(_SAID.format(group) for group in sorted({*_POINT_COLUMNS.values()}))
-    return tuple(
-        _AT_POINT.format(columns=_columns(scope), said=said, item_group=item_group, rules=_values(scope))
-        for scope, item_group in ((Scope.APPOINTMENT_AT_POINT, "appointment"), (Scope.METER_AT_POINT, "asset"))
-    )
-
-
-def _values(scope: Scope) -> str:
-    return ", ".join(f"({rule.code}, '{rule.severity}', {rule.violated})" for rule in registry.list_of_scope(scope))
 
 
 def _any_violated(scope: Scope) -> str:
-    return " or ".join(f"({rule.violated})" for rule in registry.list_of_scope(scope))
+    return " or ".join(f"({rule.condition})" for rule in registry.list_of_scope(scope))
 
 
-def _carried(scope: Scope) -> str:
-    """Name the items too: a copy that does not carry an item cannot be wrong about it."""
+def values(scope: Scope, *, severity: Severity = Severity.ERROR) -> str:
+    """Write the rules of a scope, of one severity, as rows of rule, severity, violated; empty when there are none."""
     return ", ".join(
-        f"({rule.code}, '{rule.severity}', array[{', '.join(repr(item) for item in rule.items)}], {rule.violated})"
+        f"({rule.code}, '{rule.severity}', {rule.condition})"
         for rule in registry.list_of_scope(scope)
+        if rule.severity is severity
     )
-
-
-def _columns(scope: Scope) -> str:
-    return ", ".join(f"{_column(name)} as {name}" for name in scope.columns)
-
-
-def _column(name: str) -> str:
-    cast = "::date" if name.endswith("_date") else ""
-    if group := _POINT_COLUMNS.get(name):
-        return f"case when {group}.golden_id is null then g.{name} else ({group}.item_values ->> '{name}'){cast} end"
-    return f"(s.item_values ->> '{name}'){cast}"
-
-
-_COUNT = "get diagnostics _more = row_count; _found := _found + _more"
-
-ON_RECORDS = Routine(name="check_records", statements=hashed(*(f"{_INSERT} {query}" for query in _record_queries())))
-AT_POINTS = Routine(
-    name="check_at_points", statements=frames(*(f"{_INSERT} {query};{_COUNT}" for query in _at_point_queries()))
-)

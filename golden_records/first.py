@@ -86,7 +86,8 @@ with said as materialized (
     order by m.golden_id
 ), noted as (
     insert into stage_delta (golden_id, entity, tx, change_id, changed)
-    select golden_id, '{entity}', 0, change_id, case when '{entity}' = 'appointment' then changed end from made
+    select golden_id, '{entity}', 0, change_id,
+           case when '{entity}' in ('appointment', 'metering_point') then changed end from made
 )
 insert into golden.{entity} (golden_id, version, {columns}, lineage, updated_at)
 select m.golden_id, 1, {from_columns}, m.lineage, %(now)s

@@ -140,12 +140,12 @@ def without_mpan(text: str) -> str:
 def shown(item_group: str, values: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     """Return values item by item; what identifies a person is withheld unless it is asked for."""
     return {
-        name: value if reveal or value is None or _is_public(item_group, name) else WITHHELD
+        name: value if reveal or value is None or is_public(item_group, name) else WITHHELD
         for name, value in values.items()
     }
 
 
-def _is_public(item_group: str, name: str) -> bool:
+def is_public(item_group: str, name: str) -> bool:
     """Tell whether a value may be shown; one that the catalogue does not know may not."""
     known = {
         item.name: item for _, group in catalogue.load().groups() if group.name == item_group for item in group.items

@@ -1,20 +1,22 @@
 """The work list of initial loads: golden records whose source records are in and that are yet to be assembled.
 
-Appointments come first, since the owners of meters follow from them; metering points last, so that each is projected
-once, with all that stands at it. Workers of all sources share the list. What each part of a load took in stands on it
-as one row; whoever begins to assemble cuts that into batches, in each of which a golden record stands once.
+Contracts come before the appointments that name them, and these before meters, whose owners follow from them; metering
+points last, so that each is projected once, with all that stands at it. Workers of all sources share the list. What
+each part of a load took in stands on it as one row; whoever begins to assemble cuts that into batches, in each of which
+a golden record stands once.
 """
 
 import psycopg
 
 from golden_records import rows
 
-PASSES: tuple[tuple[str, ...], ...] = (("appointment",), ("address", "contract", "meter"), ("metering_point",))
+PASSES: tuple[tuple[str, ...], ...] = (("contract",), ("appointment",), ("address", "meter"), ("metering_point",))
 
 _ADD = """
 insert into golden.loaded (pass, is_batch, golden_ids)
 select pass, false, array_agg(golden_id)
-from (select case entity when 'appointment' then 0 when 'metering_point' then 2 else 1 end as pass, golden_id
+from (select case entity when 'contract' then 0 when 'appointment' then 1 when 'metering_point' then 3 else 2 end
+                 as pass, golden_id
       from stage_key) k
 group by pass
 """

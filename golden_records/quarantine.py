@@ -2,17 +2,16 @@
 
 A record of severity E is taken out of the batch, so the last good golden value stays. An open row closes as
 `superseded` when its source sends the record anew, `withdrawn` when the source deletes it, `mastered` when it was put
-through again and passed. Violations of severity W pass and stand until the source mends them.
+through again and passed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from golden_records import journal, staging
+from golden_records import healing, journal, staging
 from rules import registry
 
 
@@ -24,22 +23,25 @@ def _closed(op: str) -> str:
     )
 
 
-CROSS_RULES = [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
-
 _LOOK = """
 select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s) as is_held,
-       exists (select from golden.violation where closed_at is null and source_id = %(source)s) as is_doubted,
        exists (select from stage_reject) as is_rejected,
        exists (select from stage_record where op = 'u' and key is null) as is_keyless,
        exists (select from stage_violation where severity = 'E') as is_refused,
        (select count(*) from stage_violation) as violations
 """
 
-_CLOSE_RENEWED = """
-with renewed as (
-    select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
-    from stage_record where quarantine_id is null group by 1, 2, 3
-)
+
+def _noted(statement: str, *ctes: str) -> str:
+    """Have what a statement opens or closes noted as a subject; the statement is the last of its CTEs."""
+    return f"""
+with {"".join(f"{cte}, " for cte in ctes)}written as ({statement} returning q.quarantine_id, q.closed_at)
+insert into stage_subject (kind, subject_id, is_open) select 'quarantine', quarantine_id, closed_at is null from written
+"""
+
+
+_CLOSE_RENEWED = _noted(
+    """
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
 from (select o.quarantine_id, n.op from renewed n cross join lateral (
@@ -47,7 +49,12 @@ from (select o.quarantine_id, n.op from renewed n cross join lateral (
           where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
             and o.item_group = n.item_group offset 0) o) n
 where q.quarantine_id = n.quarantine_id
-"""
+""",
+    """renewed as (
+    select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
+    from stage_record where quarantine_id is null group by 1, 2, 3
+)""",
+)
 
 # A rejected change has no record, so what renews it is a later change of the same row, or what takes its key away; not
 # one that leaves out, as unchanged, a value that was the reason.
@@ -58,7 +65,7 @@ _RENEWS = """
       and (not starts_with({reason}, 'column ') or strpos({reason}, 'column ' || name || ':') > 0)))
 """
 
-_CLOSE_REJECTS = f"""
+_CLOSE_REJECTS = _noted(f"""
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
 from (
@@ -77,45 +84,14 @@ from (
     group by 1
 ) n
 where q.quarantine_id = n.quarantine_id
-"""
+""")
 
-_CLOSE_TRUNCATED = """
+_CLOSE_TRUNCATED = _noted("""
 update golden.quarantine q set closed_at = clock_timestamp(), outcome = 'withdrawn'
 from golden.journal t
 where t.change_id between %(first)s and %(last)s and t.source_id = %(source)s and t.op = 't'
   and q.closed_at is null and q.source_id = t.source_id and starts_with(q.source_key, t.relation || '|')
-"""
-
-_CLOSE_VIOLATIONS = """
-update golden.violation v set closed_at = clock_timestamp()
-from (select distinct source_id, source_key, item_group from stage_record) n
-cross join lateral (
-    select violation_id from golden.violation o
-    where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
-      and o.item_group = n.item_group offset 0) o
-where v.violation_id = o.violation_id
-"""
-
-# Whoever renews a held record locks it first, and is not waited for: what it brings takes the place of what was held.
-_STAGE_HEALED = """
-with healed as (
-    insert into stage_record
-    select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object(
-        'source_id', q.source_id, 'change_no', 1000000 + q.quarantine_id, 'tx', p.tx, 'change_id', q.change_id,
-        'quarantine_id', q.quarantine_id))).*
-    from (select key, max(tx) as tx from stage_record
-          where entity = 'metering_point' and item_group = any (%(groups)s) group by key) p
-    join golden.quarantine q on q.point_key = p.key and q.closed_at is null and q.rule = any (%(rules)s)
-    where not exists (
-        select from stage_record r
-        where r.source_id = q.source_id and r.source_key = q.source_key and r.item_group = q.item_group)
-    for no key update of q skip locked
-    returning quarantine_id
-), noted as (
-    insert into stage_retry select quarantine_id from healed except select quarantine_id from stage_retry
-)
-select count(*) from healed
-"""
+""")
 
 _STAGE_OPEN = """
 insert into stage_record
@@ -134,8 +110,21 @@ select quarantine_id from stage_record where quarantine_id is not null except se
 """
 
 # What comes later in this part may renew it already; a truncate of its table, last of all, withdraws it.
-_ADD_REJECTS = f"""
-with rejected as materialized (
+_ADD_REJECTS = _noted(
+    f"""
+insert into golden.quarantine as q (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
+                               quarantined_at, closed_at, outcome)
+select distinct on (r.source_key) r.source_id, r.source_key, '', r.change_id, r.commit_lsn, r.ordinal, r.reason,
+       clock_timestamp(), {_closed("case when t.relation is null then n.op else 'd' end")}
+from rejected r
+left join renewal n using (change_id)
+left join (select source_id, relation, max(change_id) as change_id from later where op = 't' group by 1, 2) t
+    on t.source_id = r.source_id and t.relation = r.relation and t.change_id > r.change_id
+where r.source_key is not null
+order by r.source_key, r.change_id desc
+on conflict (source_id, source_key, item_group) where closed_at is null do nothing
+""",
+    f"""rejected as materialized (
     select j.*, r.reason
     from (select change_id, string_agg(distinct reason, '; ' order by reason) as reason
           from stage_reject group by 1) r join golden.journal j using (change_id)
@@ -149,41 +138,56 @@ with rejected as materialized (
         on later.source_id = r.source_id and later.source_key = r.source_key and later.change_id > r.change_id
         and {_RENEWS.format(payload="r.payload", reason="r.reason")}
     group by 1
+)""",
 )
-insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, reason,
-                               quarantined_at, closed_at, outcome)
-select distinct on (r.source_key) r.source_id, r.source_key, '', r.change_id, r.commit_lsn, r.ordinal, r.reason,
-       clock_timestamp(), {_closed("case when t.relation is null then n.op else 'd' end")}
-from rejected r
-left join renewal n using (change_id)
-left join (select source_id, relation, max(change_id) as change_id from later where op = 't' group by 1, 2) t
-    on t.source_id = r.source_id and t.relation = r.relation and t.change_id > r.change_id
-where r.source_key is not null
-order by r.source_key, r.change_id desc
-on conflict (source_id, source_key, item_group) where closed_at is null do nothing
-"""
 
-_ADD = """
-with held as not materialized ({records}), latest as (
-    select source_id, source_key, item_group, max(seq) as seq, (array_agg(op order by seq desc))[1] as op
-    from held where quarantine_id is null group by 1, 2, 3
-)
-insert into golden.quarantine (source_id, source_key, item_group, change_id, commit_lsn, ordinal, rule, reason,
-                               record, point_key, quarantined_at, closed_at, outcome)
+# The codes are named in one array, so that whoever reads a held record sees all that speaks against it.
+_ADD = _noted(
+    """
+insert into golden.quarantine as q (source_id, source_key, item_group, change_id, commit_lsn, ordinal, rule, rules,
+                                    reason, record, point_key, other_key, quarantined_at, closed_at, outcome)
 select distinct on (r.source_id, r.source_key, r.item_group)
-       r.source_id, r.source_key, r.item_group, j.change_id, j.commit_lsn, j.ordinal, v.rule,
-       coalesce(n.title, 'The record has no key'), r.record, r.record ->> 'point_key', clock_timestamp(),
-       {closed}
-from stage_violation v
+       r.source_id, r.source_key, r.item_group, j.change_id, j.commit_lsn, j.ordinal, v.rules[1], v.rules,
+       coalesce(n.title, 'The record has no key'), r.record,
+       coalesce(r.record ->> 'point_key', case r.record ->> 'entity' when 'metering_point' then r.record ->> 'key' end),
+       coalesce('contract|' || (r.record ->> 'contract_key'),
+                'metering_point|' || (r.record -> 'item_values' ->> 'linked_mpan')),
+       clock_timestamp(), {closed}
+from broken v
 join held r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
     and r.seq = v.change_no
 join golden.journal j on j.change_id = r.change_id
 left join latest l on l.source_id = r.source_id and l.source_key = r.source_key and l.item_group = r.item_group
     and l.seq > r.seq
-left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rule
-where v.severity = 'E' and r.quarantine_id is null
-order by r.source_id, r.source_key, r.item_group, r.seq desc, v.rule
+left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rules[1]
+where r.quarantine_id is null
+order by r.source_id, r.source_key, r.item_group, r.seq desc
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
+""",
+    "held as not materialized ({records})",
+    """latest as (
+    select source_id, source_key, item_group, max(seq) as seq, (array_agg(op order by seq desc))[1] as op
+    from held where quarantine_id is null group by 1, 2, 3
+)""",
+    """broken as (
+    select source_id, change_no, source_key, item_group,
+           array_agg(distinct rule order by rule) filter (where rule is not null) as rules
+    from stage_violation where severity = 'E' group by 1, 2, 3, 4
+)""",
+)
+
+# What is put through again may fail for other reasons than before.
+_RENEW = """
+update golden.quarantine q set rule = v.rules[1], rules = v.rules, reason = coalesce(n.title, q.reason)
+from (
+    select r.quarantine_id, array_agg(distinct v.rule order by v.rule) as rules
+    from stage_violation v
+    join ({records}) r on r.source_id = v.source_id and r.source_key = v.source_key
+        and r.item_group = v.item_group and r.seq = v.change_no
+    where v.severity = 'E' and r.quarantine_id is not null and v.rule is not null group by 1
+) v
+left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rules[1]
+where q.quarantine_id = v.quarantine_id
 """
 
 _DOUBT_KEYLESS = """
@@ -217,7 +221,9 @@ set record = jsonb_build_object(
     'key', (select c.key from golden.crosswalk c where c.golden_id = s.golden_id and c.unlinked_at is null
             order by c.crosswalk_id limit 1),
     'point_key', (select c.key from golden.crosswalk c
-                  where c.golden_id = s.point_id and c.unlinked_at is null limit 1))
+                  where c.golden_id = s.point_id and c.unlinked_at is null limit 1),
+    'contract_key', (select c.key from golden.crosswalk c
+                     where c.golden_id = (s.item_values ->> 'contract_id')::bigint and c.unlinked_at is null limit 1))
 from stage_violation v
 where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and v.source_key = s.source_key
   and v.item_group = s.item_group
@@ -229,7 +235,6 @@ class Found:
     """What is held back or doubted of a source, and what is to be of this part, once its records are checked."""
 
     is_held: bool
-    is_doubted: bool
     is_rejected: bool
     is_keyless: bool
     is_refused: bool
@@ -242,13 +247,11 @@ def look(connection: psycopg.Connection, *, source_id: int) -> Found:
         return cursor.execute(_LOOK, {"source": source_id}).fetchone() or _NOTHING
 
 
-_NOTHING = Found(is_held=False, is_doubted=False, is_rejected=False, is_keyless=False, is_refused=False, violations=0)
+_NOTHING = Found(is_held=False, is_rejected=False, is_keyless=False, is_refused=False, violations=0)
 
 
 def close_renewed(connection: psycopg.Connection, found: Found, *, source_id: int, block: int, changes: int) -> None:
     """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
-    if found.is_doubted:
-        connection.execute(_CLOSE_VIOLATIONS)
     if found.is_held:
         bounds = {
             "source": source_id,
@@ -258,15 +261,6 @@ def close_renewed(connection: psycopg.Connection, found: Found, *, source_id: in
         connection.execute(_CLOSE_RENEWED)
         connection.execute(_CLOSE_REJECTS, bounds)
         connection.execute(_CLOSE_TRUNCATED, bounds)
-
-
-def stage_healed(connection: psycopg.Connection, groups: Sequence[str]) -> psycopg.Cursor:
-    """Put the quarantined records of points that this part changes through again, at the point's transaction.
-
-    Call it when the points are locked, too: whoever held a record back because of them has committed by then. The
-    result says how many, when it is fetched.
-    """
-    return connection.execute(_STAGE_HEALED, {"groups": list(groups), "rules": CROSS_RULES})
 
 
 def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int:
@@ -302,6 +296,7 @@ def hold_versions(connection: psycopg.Connection) -> None:
         connection.execute(_RECALL)
     connection.execute(_DESCRIBE)
     _hold(connection, _VERSIONED)
+    healing.stage_later(connection)
     connection.execute(
         "delete from stage_version r using stage_violation v where v.severity = 'E' and r.source_id = v.source_id"
         " and r.seq = v.change_no and r.source_key = v.source_key and r.item_group = v.item_group"
@@ -311,32 +306,23 @@ def hold_versions(connection: psycopg.Connection) -> None:
 def _hold(connection: psycopg.Connection, records: str) -> None:
     titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
     connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
+    connection.execute(_RENEW.format(records=records), {"titles": Jsonb(titles)})
+
+
+_FINISH = _noted(
+    """
+update golden.quarantine q
+set attempts = q.attempts + 1,
+    closed_at = case when v.quarantine_id is null then null else clock_timestamp() end,
+    outcome = case when v.quarantine_id is null then null else 'mastered' end,
+    note = case when v.quarantine_id is null then q.note else 'healed: it agrees with what is known by now' end
+from (select distinct quarantine_id from stage_retry) s
+left join (select distinct quarantine_id from stage_version) v using (quarantine_id)
+where q.quarantine_id = s.quarantine_id and q.closed_at is null
+"""
+)
 
 
 def finish_retries(connection: psycopg.Connection) -> None:
     """Close the retried rows that passed and count another attempt for those that did not."""
-    connection.execute(
-        """
-        update golden.quarantine q
-        set attempts = q.attempts + 1,
-            closed_at = case when v.quarantine_id is null then null else clock_timestamp() end,
-            outcome = case when v.quarantine_id is null then null else 'mastered' end
-        from stage_retry s left join stage_version v using (quarantine_id)
-        where q.quarantine_id = s.quarantine_id and q.closed_at is null
-        """
-    )
-
-
-def add_violations(connection: psycopg.Connection) -> None:
-    """Keep the violations of severity W that stand after this part."""
-    connection.execute(
-        """
-        insert into golden.violation (rule, source_id, source_key, item_group, golden_id, change_id, opened_at)
-        select v.rule, v.source_id, v.source_key, v.item_group, r.golden_id, r.change_id, clock_timestamp()
-        from stage_violation v
-        join stage_version r on r.source_id = v.source_id and r.source_key = v.source_key
-            and r.item_group = v.item_group and r.seq = v.change_no and r.until_tx is null
-        where v.severity = 'W'
-        on conflict (source_id, source_key, item_group, rule) where closed_at is null do nothing
-        """
-    )
+    connection.execute(_FINISH)

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, rows
-from golden_records.catalogue import Entity, Group
+from golden_records.catalogue import Entity, Group, Item
 from golden_records.journal import HUB
 from rules import registry
 
@@ -51,7 +51,7 @@ def _shipped(name: str) -> list[dict[str, Any]]:
 def write_policy(connection: psycopg.Connection) -> None:
     """Keep the catalogue and the rules as they are now, for what is mastered from now on to name."""
     entities = {name: asdict(entity) for name, entity in catalogue.load().entities.items()}
-    rules = {code: asdict(rule) for code, rule in registry.RULES.items()}
+    rules = {rule.code: asdict(rule) for rule in registry.configured()}
     text = json.dumps([entities, rules], sort_keys=True, default=str)
     connection.execute(
         "insert into golden.policy (digest, catalogue, rules) values (%s, %s, %s) on conflict (digest) do nothing",
@@ -76,12 +76,16 @@ def write_catalogue(connection: psycopg.Connection) -> None:
 
 def _item_rows(entity: Entity, group: Group) -> Iterable[Sequence[Any]]:
     for item in group.items:
-        is_dated = entity.name == "metering_point" and item.name.endswith(("_from", "_to"))
         ranking = list(group.survivorship)
         yield (
             *(group.name, item.name, entity.name, group.owner, item.classification),
-            *(group.atomic, is_dated, ranking, list(group.held_by), item.comparison, item.grace),
+            *(group.atomic, is_dated(entity, item), ranking, list(group.held_by), item.comparison, item.grace),
         )
+
+
+def is_dated(entity: Entity, item: Item) -> bool:
+    """Tell whether an item is the first or last day of others: copies are not compared by their dates."""
+    return entity.name == "metering_point" and item.name.endswith(("_from", "_to"))
 
 
 def register(connection: psycopg.Connection, source: SourceSystem) -> int:
@@ -111,7 +115,7 @@ def register(connection: psycopg.Connection, source: SourceSystem) -> int:
 
 def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) -> None:
     ranking = [
-        (source_id, group.name, _place(group, source.kind), source.participant if group.follows_appointment else None)
+        (source_id, group.name, place(group, source.kind), source.participant if group.follows_appointment else None)
         for _, group in catalogue.load().groups()
     ]
     with connection.cursor() as cursor:
@@ -123,13 +127,22 @@ def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) 
         )
 
 
-def _place(group: Group, kind: str) -> int:
+def place(group: Group, kind: str) -> int:
+    """Return the place of a kind of system in a group's ranking, 0 the best; behind all others where it has none."""
     return group.survivorship.index(kind) if kind in group.survivorship else len(group.survivorship)
 
 
 def write_participants(connection: psycopg.Connection, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Add or renew participants; each row has mpid, role, name, valid_from, valid_to."""
-    _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), entries)
+    """Add or renew participants; each row has mpid, role, name, valid_from, valid_to.
+
+    Where a row has `distributors`, the participant may be appointed in that role for their points.
+    """
+    told = [*entries]
+    _upsert(connection, "participant", ("mpid", "role", "valid_from"), ("name", "valid_to"), told)
+    areas = [
+        row | {"distributor": distributor} for row in map(dict, told) for distributor in row.get("distributors") or ()
+    ]
+    _upsert(connection, "operator_area", ("mpid", "role", "distributor", "valid_from"), ("valid_to",), areas)
 
 
 def list_participants(connection: psycopg.Connection) -> list[dict[str, Any]]:
@@ -161,3 +174,9 @@ def _upsert(
             f" on conflict ({', '.join(key)}) do update set {renewal}",
             [{name: row.get(name) for name in names} for row in entries],
         )
+
+
+def list_areas(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    """Return the distributors' areas: distributor, GSP group, first and last day."""
+    query = "select distributor, gsp_group, valid_from, valid_to from golden.distributor_area order by 1, 2, 3"
+    return connection.execute(query).fetchall()

@@ -58,6 +58,15 @@ create temp table if not exists stage_appointed (point_id bigint, tx int) on com
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
 create temp table if not exists touched_point (golden_id bigint, committed_at timestamptz) on commit delete rows;
+create temp table if not exists stage_said (
+    anchor_id bigint, golden_id bigint, item_group text, source_id int, source_key text, from_tx int, until_tx int,
+    effective_from timestamptz, effective_to timestamptz, item_values jsonb, change_id bigint) on commit delete rows;
+create index if not exists stage_said_ix on stage_said (anchor_id);
+create temp table if not exists stage_state (
+    golden_id bigint, tx int, said jsonb, groups text[]) on commit delete rows;
+create temp table if not exists stage_judged (kind text, golden_id bigint) on commit delete rows;
+create temp table if not exists stage_verdict (
+    rule int, severity text, golden_id bigint, source_id int, source_key text, item_group text) on commit delete rows;
 create temp table if not exists stage_subject (kind text, subject_id bigint, is_open boolean) on commit delete rows
 """
 
@@ -82,6 +91,10 @@ TABLES = (
     "stage_appointed",
     "stage_due",
     "touched_point",
+    "stage_said",
+    "stage_state",
+    "stage_judged",
+    "stage_verdict",
     "stage_subject",
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, rows
+from golden_records import catalogue, rows, staging
 from golden_records.routines import Routine, frames
 
 RULE_GROUPS = ("registration", "connection", "segment")
@@ -173,6 +173,18 @@ _BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted
 def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
     """Note which golden records the staged versions of these groups touch, and when."""
     connection.execute(_EVENTS, {"groups": list(groups)})
+
+
+def restart(connection: psycopg.Connection) -> None:
+    """Forget what was chosen, and note the events of what is still staged: some of it was held back."""
+    with staging.pipelined(connection):
+        clear(connection)
+        add_events(connection, FIRST_STAGED)
+
+
+def clear(connection: psycopg.Connection) -> None:
+    """Forget the events and what was chosen of them."""
+    connection.execute("truncate stage_event, stage_survivor, stage_copy")
 
 
 def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:

@@ -88,6 +88,18 @@ distributor_area = Table(
     comment="Which GSP groups a distributor's points may lie in: dated reference data, never a formula.",
 )
 
+operator_area = Table(
+    "operator_area",
+    metadata,
+    Column("mpid", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("distributor", Text, primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_to", Date),
+    schema=SCHEMA,
+    comment="Distributors for whose points an operator may be appointed in a role (UMSO): dated reference data.",
+)
+
 catalogue_item = Table(
     "catalogue_item",
     metadata,
@@ -232,24 +244,22 @@ violation = Table(
     metadata,
     Column("violation_id", BigInteger, Identity(always=True), primary_key=True),
     Column("rule", Integer, nullable=False),
-    Column("source_id", SmallInteger, nullable=False),
-    Column("source_key", Text, nullable=False),
-    Column("item_group", Text, nullable=False),
-    Column("golden_id", BigInteger),
-    Column("change_id", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("golden_id", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False, comment="The source record, where the rule speaks of one; else empty."),
+    Column("source_id", SmallInteger),
+    Column("source_key", Text),
+    Column("item_group", Text),
+    Column("change_id", BigInteger),
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment),
-    Index(
-        "violation_open_uq",
-        "source_id",
-        "source_key",
-        "item_group",
-        "rule",
-        unique=True,
-        postgresql_where=text("closed_at is null"),
-    ),
+    Column("note", Text),
+    CheckConstraint("severity in ('E', 'W')", name="severity"),
+    Index("violation_open_uq", "golden_id", "rule", "subject", unique=True, postgresql_where=text("closed_at is null")),
     schema=SCHEMA,
-    comment="A value that passed although a rule of severity W speaks against it; closed when the source mends it.",
+    comment="A rule that speaks against what is mastered: severity W passes so, severity E came to be wrong when "
+    "something else changed. One open row a rule and golden record, or source record of it; the source record named "
+    "is where the value comes from. Closed when the rule no longer speaks.",
 )
 
 quarantine = Table(
@@ -263,13 +273,16 @@ quarantine = Table(
     Column("commit_lsn", PgLsn, nullable=False),
     Column("ordinal", BigInteger, nullable=False),
     Column("rule", Integer),
+    Column("rules", ARRAY(Integer), comment="All rules of severity E that speak against it; `rule` is the first."),
     Column("reason", Text, nullable=False),
     Column("record", JSONB),
     Column("point_key", Text),
+    Column("other_key", Text, comment="Entity and key of another record whose change may heal it."),
     Column("attempts", Integer, nullable=False, server_default=text("1")),
     Column("quarantined_at", Moment, nullable=False),
     Column("closed_at", Moment),
     Column("outcome", Text),
+    Column("note", Text),
     CheckConstraint("outcome in ('mastered', 'superseded', 'withdrawn')", name="outcome"),
     Index(
         "quarantine_open_uq",
@@ -280,6 +293,7 @@ quarantine = Table(
         postgresql_where=text("closed_at is null"),
     ),
     Index("quarantine_point_ix", "point_key", postgresql_where=text("closed_at is null")),
+    Index("quarantine_other_ix", "other_key", postgresql_where=text("closed_at is null and other_key is not null")),
     schema=SCHEMA,
     comment="What could not be mastered, with its position and reason; the payload stands in the journal (law 6). "
     "Open rows can be put through again.",
@@ -308,8 +322,12 @@ _INDEXES: dict[str, tuple[Index, ...]] = {
     "metering_point": (
         Index("metering_point_mpan_ix", "mpan"),
         Index("metering_point_address_id_ix", "address_id"),
+        Index("metering_point_linked_mpan_ix", "linked_mpan", postgresql_where=text("linked_mpan is not null")),
     ),
-    "meter": (Index("meter_metering_point_id_ix", "metering_point_id"),),
+    "meter": (
+        Index("meter_metering_point_id_ix", "metering_point_id"),
+        Index("meter_serial_ix", text("upper(replace(meter_id, ' '::text, ''::text))")),
+    ),
     "address": (),
     "contract": (),
     "appointment": (

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from mdm import db
 from mdm.api import (
+    audits,
     changes,
     conflicts,
     consistency,
@@ -19,6 +20,7 @@ from mdm.api import (
     health,
     problems,
     quarantine,
+    rules,
     schemas,
     snapshots,
     state,
@@ -33,7 +35,20 @@ from mdm.stewardship.terms import USUAL, Terms
 _DESCRIPTION = """Golden records of metering points, meters, addresses, contracts and appointments, and each metering
 service's synchronised view of them. Every operation but those of schemas and health needs an API key."""
 
-_PARTS = (views, snapshots, changes, tasks, task_changes, conflicts, consistency, quarantine, schemas, health)
+_PARTS = (
+    views,
+    snapshots,
+    changes,
+    tasks,
+    task_changes,
+    conflicts,
+    consistency,
+    quarantine,
+    rules,
+    audits,
+    schemas,
+    health,
+)
 
 
 def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> FastAPI:

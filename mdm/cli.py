@@ -24,6 +24,8 @@ COMMANDS = {
     "status": "Show each source's state, lag and last error, or how consistent the systems are.",
     "conflict": "Show where the copies of an item differ from its owner's value, and who is accountable.",
     "task": "Work the stewards' queue: list, claim, comment, resolve and dismiss tasks.",
+    "rules": "List and explain the rules, and try one or a policy before it is switched on.",
+    "audit": "Put all rules to all that is stored: golden records, sources, views.",
     "quarantine": "Show what could not be mastered and put it through again.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
@@ -98,7 +100,7 @@ def _add(root: typer.Typer, name: str, help_line: str) -> None:
         command.name = name
         root.registered_commands.append(command)
     else:
-        root.add_typer(app, name=name, help=help_line, no_args_is_help=True)
+        root.add_typer(app, name=name, help=help_line, no_args_is_help=app.registered_callback is None)
 
 
 def _unloaded() -> None:
@@ -123,3 +125,7 @@ def _prepare(
 
     chosen = settings.load()
     telemetry.configure(chosen.log_format, chosen.log_level)
+    if chosen.rules is not None:
+        from mdm import ruleset  # noqa: PLC0415 - most hubs take the rules as they are written
+
+        ruleset.put_in_force(chosen.rules)

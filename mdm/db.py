@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import conninfo
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Session = TypeVar("Session", bound=Connection)
 
 _SESSION = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
 _PASSING = (
@@ -54,6 +55,13 @@ def connect(dsn: str, *, application_name: str = "mdm", wait: float = 10.0, auto
 
     Raises InvalidDsn, or DatabaseUnreachable which says why and what to do.
     """
+    return connect_as(Connection, dsn, application_name=application_name, wait=wait, autocommit=autocommit)
+
+
+def connect_as(
+    kind: type[Session], dsn: str, *, application_name: str = "mdm", wait: float = 10.0, autocommit: bool = True
+) -> Session:
+    """Open a session of a kind of its own, as connect() does."""
     parameters = _parameters(dsn)
     parameters["options"] = f"{parameters.get('options', '')} {_SESSION}".strip()
     parameters.setdefault("application_name", application_name)
@@ -61,7 +69,7 @@ def connect(dsn: str, *, application_name: str = "mdm", wait: float = 10.0, auto
     deadline = time.monotonic() + wait
     while True:
         try:
-            return psycopg.connect(**parameters, autocommit=autocommit, client_encoding="utf8")
+            return kind.connect(**parameters, autocommit=autocommit, client_encoding="utf8")
         except psycopg.OperationalError as error:
             if time.monotonic() >= deadline or not _will_pass(error):
                 raise _unreachable(dsn, error) from error
@@ -74,6 +82,14 @@ def transaction(connection: Connection) -> Iterator[Connection]:
     if connection.info.transaction_status != TransactionStatus.IDLE:
         raise NestedTransaction("A transaction is open already on this connection. Open one at the edge alone.")
     with connection.transaction():
+        yield connection
+
+
+@contextmanager
+def reading(connection: Connection) -> Iterator[Connection]:
+    """Open a transaction that sees one state of the database and can change nothing in it."""
+    with transaction(connection):
+        connection.execute("set transaction isolation level repeatable read, read only")
         yield connection
 
 

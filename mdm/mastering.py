@@ -17,8 +17,10 @@ from golden_records import (
     catalogue,
     checks,
     conflicts,
+    crossing,
     due,
     first,
+    healing,
     identity,
     journal,
     loaded,
@@ -27,6 +29,7 @@ from golden_records import (
     staging,
     survivorship,
     touched,
+    verdicts,
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
@@ -38,8 +41,6 @@ _KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
 _ROUTINES = (
     assembly.ASSEMBLE,
-    checks.AT_POINTS,
-    checks.ON_RECORDS,
     conflicts.SETTLE,
     identity.LOCK,
     identity.RESOLVE,
@@ -145,8 +146,6 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         violations += _master(connection, source_id=batch.source_id)
-        if violations:
-            quarantine.add_violations(connection)
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
         touching = _pass_on(connection)
@@ -156,8 +155,9 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
 
 
 def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
-    """Tell views and tasks what this part did; how many points it touched, the result's count says."""
+    """Judge what this part touched, and tell views and tasks; how many points it touched, the result's count says."""
     touching = touched.collect(connection)
+    verdicts.settle(connection)
     projection.note(connection)
     opening.follow(connection)
     return touching
@@ -218,10 +218,10 @@ def _resolve(connection: psycopg.Connection) -> None:
     What a change may heal is looked for again under the lock: others may have held something back meanwhile.
     """
     with staging.pipelined(connection):
-        quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+        healing.stage(connection)
         identity.resolve(connection)
         identity.lock(connection)
-        healed = quarantine.stage_healed(connection, survivorship.RULE_GROUPS)
+        healed = healing.stage(connection)
         source_records.fetch(connection)
         if healed.fetchone() != (0,):
             identity.resolve(connection)
@@ -235,19 +235,15 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
     """
-    groups = survivorship.list_groups(connection)
-    at_point = groups & {*survivorship.AT_POINT}
     violations = 0
+    while found := _choose(connection):
+        quarantine.hold_versions(connection)
+        source_records.span(connection)
+        survivorship.restart(connection)
+        violations += found
+    groups = survivorship.list_groups(connection)
     with staging.pipelined(connection):
-        if at_point:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
-        if at_point or groups & {*survivorship.FIRST}:
-            survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
-        if at_point:
-            violations = _check_at_points(connection)
-            survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
-            survivorship.choose(connection, groups=("appointment",), by_appointment=False)
             assembly.assemble(connection, source_id=source_id, entities=("appointment",))
             survivorship.propagate_appointments(connection)
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
@@ -258,6 +254,22 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
     return violations
 
 
+def _choose(connection: psycopg.Connection) -> int:
+    """Choose what survives but for meters and what services own; return how many records break a rule by it."""
+    groups = survivorship.list_groups(connection)
+    at_point = groups & {*survivorship.AT_POINT}
+    with staging.pipelined(connection):
+        if at_point:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+        if at_point or groups & {*survivorship.FIRST}:
+            survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
+        if at_point:
+            survivorship.add_events(connection, survivorship.AT_POINT)
+        if "appointment" in groups:
+            survivorship.choose(connection, groups=("appointment",), by_appointment=False)
+        return crossing.check(connection, groups)
+
+
 def _bulk_entities(groups: set[str]) -> list[str]:
     """Return the entities but appointments that a part speaks of, or that follow from its appointments."""
     touched_entities = {entity.name for entity, group in catalogue.load().groups() if group.name in groups}
@@ -265,23 +277,11 @@ def _bulk_entities(groups: set[str]) -> list[str]:
     return [entity for entity in BULK_ENTITIES if entity in touched_entities | followed]
 
 
-def _check_at_points(connection: psycopg.Connection) -> int:
-    violations = checks.check_at_points(connection)
-    if violations:
-        quarantine.hold_versions(connection)
-        source_records.span(connection)
-    return violations
-
-
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
     violations = _stage(connection, batch)
     identity.resolve(connection)
     source_records.write_loaded(connection)
-    if violations:
-        source_records.fetch(connection)
-        source_records.resolve(connection)
-        quarantine.add_violations(connection)
     loaded.add(connection)
     opening.follow(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
@@ -337,7 +337,6 @@ def _assemble(
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         violations = _master(connection, source_id=journal.HUB)
     if violations:
-        quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     _pass_on(connection)
     return block
@@ -345,20 +344,30 @@ def _assemble(
 
 def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> int:
     """Master golden records of which there is no version yet: what comes of it is what _master makes of them."""
+    groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
     violations = 0
+    while found := _choose_first(connection, groups, now):
+        quarantine.hold_versions(connection)
+        survivorship.clear(connection)
+        violations += found
     with staging.pipelined(connection):
-        if "metering_point" not in entities:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
-            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
-            violations = _check_at_points(connection)
-        first.choose(connection, now=now)
         first.assemble(connection, entities=entities, now=now)
         if "appointment" in entities:
             _follow_appointments(connection)
-        groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
         conflicts.settle(connection, source_id=journal.HUB, groups=groups)
         due.note(connection)
     return violations
+
+
+def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
+    with staging.pipelined(connection):
+        if groups & {*survivorship.AT_POINT}:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
+        first.choose(connection, now=now)
+        if "registration" in groups:
+            survivorship.add_events(connection, crossing.STATE_GROUPS)
+        return crossing.check(connection, groups)
 
 
 def _follow_appointments(connection: psycopg.Connection) -> None:
@@ -392,7 +401,6 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         _master(connection, source_id=journal.HUB)
-        quarantine.add_violations(connection)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         _pass_on(connection)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mdm.errors import MdmError
 
@@ -21,7 +21,7 @@ class FileUnsound(MdmError):
 
 
 class Participant(BaseModel):
-    """An organisation in one role; dates are inclusive."""
+    """An organisation in one role; dates are inclusive. An unmetered supplies operator works for `distributors`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,6 +30,12 @@ class Participant(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     valid_from: date
     valid_to: date | None = None
+    distributors: tuple[Annotated[str, Field(pattern="^[0-9]{2}$")], ...] = ()
+
+    @field_validator("distributors", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value or ()
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:

@@ -4,58 +4,21 @@ The same condition serves the inline check of a batch, the batch audit, the docu
 each only provides rows that have the columns of the rule's scope. A condition that is null does not speak.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from rules.scopes import Scope, Severity
 
-class Severity(StrEnum):
-    """E: the record is quarantined and the last good value stays. W: the value passes and stands as a violation."""
-
-    ERROR = "E"
-    WARNING = "W"
-
-
-class Scope(StrEnum):
-    """The row that a rule reads; `columns` of the scope are what whoever evaluates it must provide."""
-
-    POINT_KEY = "point key"
-    ADDRESS = "address"
-    APPOINTMENT = "appointment"
-    APPOINTMENT_AT_POINT = "appointment at point"
-    METER_AT_POINT = "meter at point"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns, each of the type that the catalogue gives the item of that name."""
-        return _COLUMNS[self]
-
-    @property
-    def crosses_records(self) -> bool:
-        """Whether the row joins what one record says with the state of its metering point."""
-        return self in (Scope.APPOINTMENT_AT_POINT, Scope.METER_AT_POINT)
-
-
-_COLUMNS: dict[Scope, tuple[str, ...]] = {
-    Scope.POINT_KEY: ("mpan", "known_distributor", "served_distributors"),
-    Scope.ADDRESS: ("postcode",),
-    Scope.APPOINTMENT: ("contract_reference",),
-    Scope.APPOINTMENT_AT_POINT: ("role", "status", "market_segment"),
-    Scope.METER_AT_POINT: (
-        "meter_id",
-        "connection_type",
-        "installation_date",
-        "removal_date",
-        "created_date",
-        "disconnection_date",
-    ),
-}
+__all__ = ["Rule", "Scope", "Severity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A consistency rule. `violated` is a SQL condition over the columns of `scope`: true speaks against the row.
+    """A consistency rule. `condition` is SQL over the columns of `scope`: true speaks against the row.
 
-    `response_codes` are those by which the industry's own messages refuse the same faults.
+    `violated` is that condition with its parameters by name, in braces; `parameters` are their values. `owner` is
+    accountable for mending what it finds. `response_codes` are those by which the industry's own messages refuse the
+    same faults. "(ours)" in an explanation marks what the industry leaves open and this hub decides.
     """
 
     code: int
@@ -69,3 +32,18 @@ class Rule:
     mend: str
     response_codes: tuple[str, ...] = ()
     version: int = 1
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    is_on: bool = True
+
+    @property
+    def entity(self) -> str:
+        """The entity of the catalogue that the rule speaks of."""
+        return self.scope.entity
+
+    @property
+    def condition(self) -> str:
+        """The condition with the parameters' values in it."""
+        written = self.violated
+        for name, value in self.parameters.items():
+            written = written.replace(f"{{{name}}}", str(value))
+        return written

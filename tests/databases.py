@@ -32,6 +32,18 @@ def create_template(server: EmbeddedServer, name: str) -> None:
     with db.connect(address) as connection, db.transaction(connection):
         reference.write_standing(connection)
         market.register_participants(connection)
+        _write_parties(connection)
+
+
+# Whom the builders of tests.factories name.
+_PARTIES = {"SMAR": "MSS", "OTHR": "MSS", "ADVA": "MSA", "MDSX": "MDS", "SUPA": "SUPPLIER", "SUPB": "SUPPLIER"}
+
+
+def _write_parties(connection: db.Connection) -> None:
+    reference.write_participants(
+        connection,
+        [{"mpid": mpid, "role": role, "name": mpid, "valid_from": "1998-04-01"} for mpid, role in _PARTIES.items()],
+    )
 
 
 def _drop(server: EmbeddedServer, name: str) -> None:

@@ -62,8 +62,25 @@ def point(
     )
 
 
-def appointment(key: str, *, role: str = "MSS", service: str = "SMAR", op: str = "u", **values: Any) -> Change:
-    """Return a change of an appointment from 2025-01-01 on."""
+def contract(reference: str, *, supplier: str = "SUPA", op: str = "u", **values: Any) -> Change:
+    """Return a change of a contract that says no more than it is told to."""
+    return Change(
+        relation="public.contract",
+        key=f"{supplier}|{reference}",
+        op=op,
+        records=[_contract(supplier, reference, **values)],
+    )
+
+
+def _contract(supplier: str, reference: str, **values: Any) -> dict[str, Any]:
+    said = {"reference": reference, "supplier_mpid": supplier} | values
+    return record("contract", "contract", f"{supplier}|{reference}", **said)
+
+
+def appointment(
+    key: str, *, role: str = "MSS", service: str = "SMAR", op: str = "u", agreed: bool = True, **values: Any
+) -> Change:
+    """Return a change of an appointment from 2025-01-01 on; where `agreed`, its row tells of the contract too."""
     said = {
         "mpan": key,
         "role": role,
@@ -74,12 +91,17 @@ def appointment(key: str, *, role: str = "MSS", service: str = "SMAR", op: str =
         "appointed_to": None,
         "status": "active",
     } | values
-    at = {"point_key": key, "contract_key": f"SUPA|{said['contract_reference']}"}
+    reference = said["contract_reference"]
+    at = {"point_key": key, "contract_key": f"{said['supplier_mpid']}|{reference}"}
+    contracts = [_contract(said["supplier_mpid"], reference)] if agreed and (reference or "").strip() else []
     return Change(
         relation="public.appointment",
         key=f"{key}|{role}|{service}",
         op=op,
-        records=[record("appointment", "appointment", f"{key}|{role}|{said['appointed_from']}", at=at, **said)],
+        records=[
+            record("appointment", "appointment", f"{key}|{role}|{said['appointed_from']}", at=at, **said),
+            *contracts,
+        ],
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from mdm.api import problems
 from mdm.api.negotiation import JSON, XML
 from mdm.api.views import Name
-from mdm.distribution import contracts, json_schemas, xml_documents
+from mdm.distribution import contracts, json_schemas, quality, xml_documents
 from mdm.distribution.contracts import Contract
 
 router = APIRouter(prefix="/v1/schemas", tags=["schemas"])
@@ -31,7 +31,7 @@ _WRITERS: dict[File, tuple[str, Callable[[Contract], bytes]]] = {
     File.ENTRY: ("application/schema+json", lambda contract: orjson.dumps(json_schemas.of_entry(contract))),
     File.CHANGES: ("application/schema+json", lambda contract: orjson.dumps(json_schemas.of_changes(contract))),
     File.XSD: (XML, xml_documents.schema),
-    File.CONTRACT: ("application/yaml", lambda contract: contracts.read_file(contract.name)),
+    File.CONTRACT: ("application/yaml", lambda contract: quality.write_contract(contract.name)),
 }
 
 

@@ -17,44 +17,42 @@ from rules.model import Severity
 COPIES_AGREE = 39
 """The rule that copies agree with their owner's value: what breaks it is a conflict."""
 
+# What mapping refuses breaks no rule of ours before it is looked at: it counts for the rule that it would have broken.
 _QUARANTINED = """
 select distinct s.name as source, q.source_key from golden.quarantine q join golden.source_system s using (source_id)
-where q.closed_at is null
+where q.closed_at is null and (q.rules is null or {rule} = any (q.rules))
 """
 
-_VIOLATING = """
-select distinct s.name as source, v.source_key from golden.violation v join golden.source_system s using (source_id)
-where v.closed_at is null and v.rule = {rule}
-"""
-
-# A conflict concerns a point when it is about the point itself, its address, a meter or an appointment of it.
-_CONFLICTING = """
-select distinct s.name as source, p.mpan
-from golden.conflict c join golden.source_system s using (source_id)
-join (
+# A violation or conflict concerns a point when it is about the point itself, its address, a meter or an appointment.
+_CONCERNED = """(
     select golden_id, mpan from golden.metering_point
     union all select address_id, mpan from golden.metering_point
-    union all select m.golden_id, p.mpan from golden.meter m
-              join golden.metering_point p on p.golden_id = m.metering_point_id
+    union all select m.golden_id, p.mpan from golden.source_record m
+              join golden.metering_point p on p.golden_id = (m.item_values ->> 'metering_point_id')::bigint
+              where m.item_group = 'asset'
     union all select golden_id, mpan from golden.appointment
-) p using (golden_id)
+)"""
+
+_VIOLATING = f"""
+select distinct p.mpan from golden.violation v join {_CONCERNED} p using (golden_id)
+where v.closed_at is null and v.rule = {{rule}}
+"""
+
+_CONFLICTING = f"""
+select distinct s.name as source, p.mpan
+from golden.conflict c join golden.source_system s using (source_id) join {_CONCERNED} p using (golden_id)
 where c.closed_at is null
 """
 
-
 # What is open, by kind and metering point; of a contract no point is known.
-_OPEN = r"""
-select 'quarantine' as kind, substring(source_key from '\d{13}') as mpan from golden.quarantine where closed_at is null
+_OPEN = rf"""
+select 'quarantine' as kind, substring(source_key from '\d{{13}}') as mpan
+from golden.quarantine where closed_at is null
 union all
-select 'violations', substring(source_key from '\d{13}') from golden.violation where closed_at is null
+select 'violations', (select min(mpan) from {_CONCERNED} p where p.golden_id = v.golden_id)
+from golden.violation v where closed_at is null
 union all
-select 'conflicts', (
-    select min(mpan) from (
-        select mpan from golden.metering_point where golden_id = c.golden_id
-        union all select mpan from golden.metering_point where address_id = c.golden_id
-        union all select p.mpan from golden.meter m join golden.metering_point p on p.golden_id = m.metering_point_id
-                  where m.golden_id = c.golden_id
-        union all select mpan from golden.appointment where golden_id = c.golden_id) p)
+select 'conflicts', (select min(mpan) from {_CONCERNED} p where p.golden_id = c.golden_id)
 from golden.conflict c where closed_at is null
 """
 
@@ -122,11 +120,14 @@ def compare_lawful(connection: db.Connection, faulty: Collection[str]) -> Check:
 
 
 def spoil_records(faults: Iterable[Fault]) -> set[str]:
-    """Return the points at which a fault keeps the golden records from what the owner says, or may do so."""
+    """Return the points at which a fault keeps the golden records from what the owner says, or may do so.
+
+    A meter that two points have is one golden record, so it cannot say what the owner says at both.
+    """
     return {
         mpan
         for fault in faults
-        if finding(fault.rule, fault.item) in {Finding.QUARANTINE, Finding.UNCHECKED}
+        if finding(fault.rule, fault.item) in {Finding.QUARANTINE, Finding.UNCHECKED} or fault.item == "meter_id"
         for mpan in fault.mpans
     }
 
@@ -138,8 +139,6 @@ def finding(rule: int | None, item: str) -> Finding:
     if rule == COPIES_AGREE:
         # A copy with another meter id names another meter: nothing says yet that it should be the same one.
         return Finding.UNCHECKED if item == "meter_id" else Finding.CONFLICT
-    if rule not in registry.RULES:
-        return Finding.UNCHECKED
     is_error = registry.get(rule).severity is Severity.ERROR
     return Finding.QUARANTINE if is_error else Finding.VIOLATION
 
@@ -153,7 +152,10 @@ def _kind(connection: db.Connection, planted: pl.DataFrame, example: Fault) -> F
 def _count(connection: db.Connection, planted: pl.DataFrame, where: Finding, rule: int | None) -> int:
     match where:
         case Finding.QUARANTINE:
-            found = frames.read_from(connection, _QUARANTINED)
+            held = frames.read_from(connection, _QUARANTINED.format(rule=rule))
+            stands = frames.read_from(connection, _VIOLATING.format(rule=rule))
+            missed = planted.join(held, on=held.columns, how="anti")
+            return planted.height - missed.join(stands, on=stands.columns, how="anti").height
         case Finding.VIOLATION:
             found = frames.read_from(connection, _VIOLATING.format(rule=rule))
         case Finding.CONFLICT:

@@ -66,7 +66,10 @@ select max(golden_id) from noted
 
 _ALL = "insert into projection_point (golden_id) select golden_id from golden.metering_point"
 
-_DIGEST = "('x' || encode(sha256(convert_to(golden_id || ' ' || body, 'UTF8')), 'hex'))::bit(256)"
+
+def digest(row: str) -> str:
+    """Write the digest of the row of that name, as digests.of_row() makes it."""
+    return f"('x' || encode(sha256(convert_to({row}.golden_id || ' ' || {row}.body, 'UTF8')), 'hex'))::bit(256)"
 
 
 def project(connection: psycopg.Connection) -> None:
@@ -122,6 +125,18 @@ def register_appointed(connection: psycopg.Connection) -> None:
     _register(connection, appointed=_APPOINTED)
 
 
+def recompute(connection: psycopg.Connection) -> None:
+    """Fill the temporary table projected with the rows of all points, to be compared with what the views hold.
+
+    It locks nothing: the caller's transaction sees golden records and views as of one moment.
+    """
+    prepare(connection)
+    connection.execute("truncate projection_point; drop table if exists pg_temp.projected")
+    connection.execute(_ALL)
+    with staging.frames_only(connection):
+        connection.execute(f"create temp table projected on commit drop as {rows()}")
+
+
 def lock(connection: psycopg.Connection) -> None:
     """Take the lock of projection until the transaction ends."""
     connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
@@ -152,4 +167,4 @@ def rows() -> str:
     """Return the query of the rows of all touched points in all views; one without a view has no view_id."""
     query = composition.rows(list(contracts.load().values()))
     columns = "view_id, golden_id, point_id, sender, body, committed_at"
-    return f"select {columns}, {_DIGEST} as digest from ({query}) r"  # noqa: S608 - made of the contracts alone
+    return f"select {columns}, {digest('r')} as digest from ({query}) r"  # noqa: S608 - made of the contracts alone

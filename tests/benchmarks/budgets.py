@@ -17,6 +17,8 @@ class Name(StrEnum):
     FEED_LATENCY = "feed_latency"
     MASTERING_RATE = "mastering_rate"
     WORKER_MEMORY = "worker_memory"
+    RULE_TRIAL = "rule_trial"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,21 @@ BUDGETS = {
             first=500,
             then=250,
             is_ceiling=True,
+        ),
+        Budget(
+            name=Name.RULE_TRIAL,
+            title="a rule tried on 1 million records, the slowest of several",
+            unit="s",
+            first=30,
+            then=15,
+            is_ceiling=True,
+        ),
+        Budget(
+            name=Name.AUDIT,
+            title="audit of 1 million metering points with all rules, against the same counts as one SQL statement",
+            unit="rows/s",
+            first=0,  # it is told, whatever it takes
+            then=0.5,
         ),
     )
 }

@@ -247,7 +247,9 @@ def test_a_record_held_while_its_point_is_being_mended_is_healed(open_hub: Calla
     mended = threading.Thread(target=registration.change, args=("smrs10", point(KEY, "segment", market_segment="A")))
 
     with service.connection.transaction():
-        held = factories.batch(service.sources["msa"], Transaction(changes=[appointment(KEY, role="MSA")]))
+        held = factories.batch(
+            service.sources["msa"], Transaction(changes=[appointment(KEY, role="MSA", service="ADVA")])
+        )
         mastering.apply(service.connection, held)
         mended.start()
         wait_for_lock(service, registration)

@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft201909Validator
 
 from golden_records import catalogue
-from mdm.distribution import contracts
+from mdm.distribution import contracts, quality
 from mdm.distribution.contracts import Contract, ContractUnknown, Item, Kind, Message, Role
 
 CONTRACTS = list(contracts.load().values())
@@ -24,8 +24,26 @@ def odcs() -> dict[str, Any]:
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
 def test_contract_keeps_to_the_open_data_contract_standard(contract: Contract) -> None:
-    declared = yaml.safe_load(contracts.read_file(contract.name))
+    declared = yaml.safe_load(quality.write_contract(contract.name))
     assert [error.message for error in Draft201909Validator(odcs()).iter_errors(declared)] == []
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+def test_contract_says_which_rules_guard_its_items(contract: Contract) -> None:
+    declared = yaml.safe_load(quality.write_contract(contract.name))
+    own = yaml.safe_load(contracts.read_file(contract.name))
+    entries = declared["schema"][0].pop("quality")
+    assert declared == own
+    assert [entry["id"] for entry in entries] == [f"rule-{rule.code}" for rule in quality.guarding(contract)]
+    assert {"rule-1", "rule-11"} <= {entry["id"] for entry in entries}
+    assert all(entry["severity"] in {"error", "warning"} for entry in entries)
+
+
+def test_only_views_with_meters_are_guarded_by_rules_on_meters() -> None:
+    guarding = {contract.name: {rule.code for rule in quality.guarding(contract)} for contract in CONTRACTS}
+    assert {name for name, codes in guarding.items() if 29 in codes} == {
+        *("mss-metering-point", "msa-metering-point", "mds-metering-point")
+    }
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)

@@ -1,0 +1,200 @@
+"""Standing verdicts: what the rules say of the golden records that a part touched, and of those that depend on them.
+
+The rows are those that the audit reads, restricted to these records, so both always find the same. A violation opens
+when a rule begins to speak against a record, and closes by itself, with a note, when it no longer does.
+"""
+
+from functools import cache
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from golden_records import catalogue, scopes, staging
+from rules import registry
+from rules.model import Scope
+
+# A kind of judged record, and the scopes whose rules are asked then. Suppliers' periods and links are asked for where
+# something was said of them: they depend on little else.
+KINDS: dict[str, tuple[Scope, ...]] = {
+    "point": (Scope.POINT, Scope.RECORD_AT_POINT),
+    "supply": (Scope.SUPPLIER_PERIOD,),
+    "link": (Scope.LINK,),
+    "appointment": (Scope.APPOINTMENT, Scope.APPOINTMENT_AT_POINT),
+    "meter": (Scope.METER, Scope.SERIAL, Scope.PROVIDER),
+    "fitting": (Scope.METER_AT_POINT,),
+    "address": (Scope.ADDRESS,),
+}
+
+# Of a point that changed, what stands at it is judged anew where the change is one that its rules ask for.
+_JUDGE = """
+with changed as materialized (
+    select entity, golden_id, bool_or(item_group in ('registration', 'connection')) as moves_meters,
+           bool_or(item_group in ('registration', 'connection', 'segment', 'supplier', 'link')) as moves_appointments,
+           bool_or(item_group in ('connection', 'direction', 'supplier', 'link')) as moves_links
+    from stage_delta group by 1, 2
+), staged as materialized (
+    select distinct entity, item_group, golden_id from (
+        select entity, item_group, golden_id from stage_version where item_group in ('supplier', 'link', 'asset')
+        union all select entity, item_group, prior_golden_id from stage_version
+        where item_group in ('supplier', 'link', 'asset') and prior_golden_id is distinct from golden_id
+    ) s where golden_id is not null
+), point as materialized (
+    select golden_id from touched_point
+    union select golden_id from changed where entity = 'metering_point'
+    union select golden_id from staged where item_group in ('supplier', 'link')
+), partner as materialized (
+    select p.golden_id, l.golden_id as partner_id from point p
+    cross join lateral (select key from golden.crosswalk k where k.golden_id = p.golden_id
+                        and k.entity = 'metering_point' and k.unlinked_at is null offset 0) k
+    cross join lateral (
+        select c.golden_id from (select linked_mpan from golden.metering_point g where g.golden_id = p.golden_id) g
+        join golden.crosswalk c on c.entity = 'metering_point' and c.key = g.linked_mpan and c.unlinked_at is null
+        union all select golden_id from golden.metering_point l where l.linked_mpan = k.key) l
+), appointment as materialized (
+    select golden_id from changed where entity = 'appointment'
+    union select a.golden_id from (
+        select golden_id from changed where entity = 'metering_point' and moves_appointments
+        union select golden_id from staged where item_group in ('supplier', 'link')
+        union select g.metering_point_id from changed c
+        cross join lateral (select metering_point_id from golden.appointment g
+                            where g.golden_id = c.golden_id offset 0) g where c.entity = 'appointment'
+        union select point_id from stage_left where entity = 'appointment'
+    ) p cross join lateral (select golden_id from golden.appointment a
+                            where a.metering_point_id = p.golden_id offset 0) a
+    union select a.golden_id from changed c
+    cross join lateral (select golden_id from golden.appointment a where a.contract_id = c.golden_id offset 0) a
+    where c.entity = 'contract'
+), own_meter as materialized (
+    select golden_id from changed where entity = 'meter'
+    union select golden_id from staged where item_group = 'asset'
+), fitting as (
+    select golden_id from own_meter
+    union select m.golden_id from (
+        select golden_id from changed where entity = 'metering_point' and moves_meters
+        union select point_id from stage_appointed
+        union select golden_id from stage_removed
+    ) p cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.golden_id offset 0) m
+), meter as (
+    select golden_id from own_meter
+    union select o.golden_id from own_meter m
+    cross join lateral (select upper(replace(meter_id, ' ', '')) as serial from golden.meter g
+                        where g.golden_id = m.golden_id offset 0) g
+    cross join lateral (select golden_id from golden.meter o
+                        where upper(replace(o.meter_id, ' ', '')) = g.serial offset 0) o
+)
+insert into stage_judged (kind, golden_id)
+select 'point', golden_id from point
+union select 'supply', golden_id from staged where item_group = 'supplier'
+union select 'link', golden_id from staged where item_group = 'link'
+union select 'link', p.golden_id from partner p
+union select 'link', p.partner_id from partner p
+union select 'appointment', golden_id from appointment
+union select 'meter', golden_id from meter
+union select 'fitting', golden_id from fitting
+union select 'address', golden_id from changed where entity = 'address'
+"""
+
+_INSERT = "insert into stage_verdict (rule, severity, golden_id, source_id, source_key, item_group)"
+
+_JUDGED = """
+select v.rule, v.severity, r.golden_id, r.source_id, r.source_key, r.item_group
+from ({rows}) r cross join lateral (values {rules}) v (rule, severity, violated) where v.violated
+"""
+
+_CLOSE = """
+with closed as (
+    update golden.violation v set closed_at = clock_timestamp(), note = 'healed: the rule no longer speaks against it'
+    from stage_judged j join (values {kinds}) k (kind, rule) using (kind)
+    where v.closed_at is null and v.golden_id = j.golden_id and v.rule = k.rule and not exists (
+        select from stage_verdict s
+        where s.rule = v.rule and s.golden_id = v.golden_id and {subject} = v.subject)
+    returning v.violation_id
+)
+insert into stage_subject (kind, subject_id, is_open) select 'violation', violation_id, false from closed
+"""
+
+_SUBJECT = "coalesce(s.source_id || '|' || s.item_group || '|' || s.source_key, '')"
+
+# Where a golden record is judged, the source record named is the one whose value the rule speaks of.
+_OPEN = """
+with opened as (
+    insert into golden.violation (rule, severity, golden_id, subject, source_id, source_key, item_group, change_id,
+                                  opened_at)
+    select s.rule, s.severity, s.golden_id, {subject}, coalesce(s.source_id, j.source_id),
+           coalesce(s.source_key, j.source_key), coalesce(s.item_group, l.item_group),
+           coalesce(r.change_id, l.change_id), clock_timestamp()
+    from stage_verdict s
+    left join lateral (
+        select w.change_id, i.item_group
+        from jsonb_array_elements(%(items)s::jsonb -> s.rule::text) with ordinality m (named, place)
+        cross join lateral (select m.named ->> 0 as item, m.named ->> 1 as item_group) i
+        cross join lateral (
+            select (lineage ->> i.item)::bigint as change_id from (
+                select lineage from golden.metering_point where golden_id = s.golden_id
+                union all select lineage from golden.meter where golden_id = s.golden_id
+                union all select lineage from golden.address where golden_id = s.golden_id
+                union all select lineage from golden.appointment where golden_id = s.golden_id) g offset 0) w
+        where s.source_id is null and w.change_id is not null order by m.place limit 1) l on true
+    left join golden.journal j on j.change_id = l.change_id
+    left join golden.source_record r on r.source_id = s.source_id and r.source_key = s.source_key
+        and r.item_group = s.item_group
+    where not exists (select from golden.violation v where v.closed_at is null and v.golden_id = s.golden_id
+                      and v.rule = s.rule and v.subject = {subject})
+    order by s.golden_id, s.rule
+    on conflict (golden_id, rule, subject) where closed_at is null do nothing
+    returning violation_id
+)
+insert into stage_subject (kind, subject_id, is_open) select 'violation', violation_id, true from opened
+"""
+
+_AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from stage_tx)"
+
+
+def settle(connection: psycopg.Connection) -> None:
+    """Open and close the violations of what this part touched; what it wrote stands in the store by now."""
+    judging, closing = _statements(registry.edition())
+    with staging.pipelined(connection):
+        connection.execute(_JUDGE)
+        connection.execute(judging)
+        connection.execute(closing)
+        connection.execute(_OPEN.format(subject=_SUBJECT), {"items": Jsonb(_items(registry.edition()))})
+
+
+@cache
+def _statements(_edition: int) -> tuple[str, str]:
+    judged = [
+        _JUDGED.format(rows=scopes.stored(scope, chosen=_chosen(kind), day=_AS_OF), rules=rules)
+        for kind, asked in KINDS.items()
+        for scope in asked
+        if (rules := _values(scope))
+    ]
+    kinds = ", ".join(
+        f"('{kind}', {rule.code})"
+        for kind, asked in {**KINDS, "appointment": (*KINDS["appointment"], Scope.RECORD_AT_POINT)}.items()
+        for rule in registry.configured()
+        if rule.scope in asked
+    )
+    return f"{_INSERT} {' union all '.join(judged)}", _CLOSE.format(kinds=kinds, subject=_SUBJECT)
+
+
+def _chosen(kind: str) -> str:
+    kinds = "'point', 'appointment'" if kind == "point" else f"'{kind}'"
+    return f"select golden_id from stage_judged where kind in ({kinds})"
+
+
+def _values(scope: Scope) -> str:
+    return ", ".join(f"({rule.code}, '{rule.severity}', {rule.condition})" for rule in registry.list_of_scope(scope))
+
+
+@cache
+def _items(_edition: int) -> dict[str, list[list[str]]]:
+    """Return each rule's items with their groups, as _OPEN reads them."""
+    return {
+        str(rule.code): [
+            [item, group.name]
+            for item in rule.items
+            for entity, group in catalogue.load().groups()
+            if entity.name == rule.entity and item in {each.name for each in group.items}
+        ]
+        for rule in registry.configured()
+    }
