@@ -168,7 +168,7 @@ def _stored_plain(statements: str, version: int) -> str:
     off again. PostgreSQL 15 has no such clause; its tables keep their TOAST tables.
     """
     kept = r" \1 storage plain" if version >= 160000 else r" \1"
-    return re.sub(r" (text\b|jsonb\b|(?:bigint|smallint)\[\])", kept, statements)
+    return re.sub(r" ((?:text|jsonb|bigint|smallint)\[\]|text\b|jsonb\b)", kept, statements)
 
 
 def fill(

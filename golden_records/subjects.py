@@ -66,14 +66,13 @@ where a.kind = 'conflict'
 
 _VIOLATION = f"""
 select 'violation', v.violation_id, g.entity, v.golden_id, v.item_group, nullif(r.item, ''), v.rule, v.source_id::int,
-       coalesce(r.owner, g.owner, 'registration'), coalesce(r.severity, 'W'), v.opened_at, v.opened_at,
-       v.closed_at is null, hashtextextended(v.rule || '|' || v.source_key, 0),
-       'healed', 'healed: the rule holds again'
+       coalesce(r.owner, 'registration'), v.severity, v.opened_at, v.opened_at, v.closed_at is null,
+       hashtextextended(v.rule || '|' || v.subject, 0),
+       'healed', coalesce(v.note, 'healed: the rule no longer speaks against it')
 from asked a
 join golden.violation v on v.violation_id = a.subject_id
+join golden.golden_record g on g.golden_id = v.golden_id
 {_RULE} = v.rule
-left join lateral (select entity, owner from golden.catalogue_item i where i.item_group = v.item_group limit 1) g
-    on true
 where a.kind = 'violation'
 """
 
