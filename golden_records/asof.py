@@ -18,6 +18,13 @@ case when exists (select from golden.participant q where q.role = {role}) then e
        and ({day} is null or q.valid_from <= {day} and coalesce(q.valid_to, 'infinity') >= {day})) end"""
 """Whether somebody takes part in a role on a day, or ever where the day is not known; null where nobody does."""
 
+PARTICIPANTS = """
+left join (select mpid, role, range_agg(daterange(valid_from, valid_to, '[]')) as days
+           from golden.participant group by 1, 2) q on q.mpid = n.mpid and q.role = n.party_role
+left join (select distinct role from golden.participant) k on k.role = n.party_role"""
+IS_AMONG_PARTICIPANTS = "case when k.role is not null then q.days is not null and (n.on_day <@ q.days) is not false end"
+"""The same for many parties, each `n`: joined once."""
+
 _DATE = "({record}.item_values ->> '{item}')::date"
 _LOCAL = "({record}.effective_from at time zone 'Europe/London')::date"
 
@@ -46,8 +53,9 @@ RANKED_FIRST = """
 join golden.source_rank k on k.source_id = {record}.source_id and k.item_group = '{item_group}' and k.place = 0"""
 
 IS_RANKED_FIRST = f"""
-exists (select from golden.source_rank k where k.source_id = {journal.SOURCE_OF.format(change_id="{change_id}")}
-        and k.item_group = '{{item_group}}' and k.place = 0)"""
+{journal.SOURCE_OF.format(change_id="{change_id}")} in (
+    select k.source_id from golden.source_rank k where k.item_group = '{{item_group}}' and k.place = 0)"""
+"""Whether a change is of a system that comes first for a group; null where there is no change."""
 
 DAY_OF_CHANGE = """
 (select (j.committed_at at time zone 'Europe/London')::date from golden.journal j
@@ -109,10 +117,6 @@ case when exists (select from golden.operator_area q where q.role = {role}) then
     select from golden.operator_area q where q.mpid = {mpid} and q.role = {role}
        and q.distributor = substr({mpan}, 1, 2) and q.valid_from <= {day}
        and coalesce(q.valid_to, 'infinity') >= {day}) end"""
-
-HAS_LINK = f"""
-exists (select from ({{records}}) e {RANKED_FIRST.format(record="e", item_group="link")}
-        where e.item_values ->> 'link_kind' = '{{kind}}')"""
 
 
 def opposite(kind: str) -> str:
@@ -184,16 +188,13 @@ def staged_contract(contract_id: str, tx: str) -> str:
 _COUNTED = "e.status in ('accepted', 'active', 'de-appointed') and e.is_registered"
 
 
-def appointment_neighbours(appointment: str, appointments: str) -> str:
-    """Write whether the appointments of a point before this one overlap it, or leave a day before it to nobody."""
-    ends = "coalesce(e.appointed_to, 'infinity')"
-    return f"""
-    exists (select from ({appointments}) e
-            where {_COUNTED} and e.role = {appointment}.role and e.appointed_from < {appointment}.appointed_from
-              and {ends} >= {appointment}.appointed_from) as overlaps_earlier,
-    (select bool_or(e.role = {appointment}.role) and max({ends}) < {appointment}.appointed_from - 1
-     from ({appointments}) e
-     where {_COUNTED} and e.appointed_from < {appointment}.appointed_from) is true as leaves_gap"""
+EARLIER_APPOINTMENTS = f"""
+select bool_or(e.role = {{appointment}}.role and coalesce(e.appointed_to, 'infinity') >= {{appointment}}.appointed_from)
+           as overlap,
+       bool_or(e.role = {{appointment}}.role)
+           and max(coalesce(e.appointed_to, 'infinity')) < {{appointment}}.appointed_from - 1 as gap
+from ({{appointments}}) e where {_COUNTED} and e.appointed_from < {{appointment}}.appointed_from"""
+"""Whether the appointments of a point before this one overlap it, or leave a day before it to nobody."""
 
 
 SAID_BEFORE = """

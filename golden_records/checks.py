@@ -36,9 +36,10 @@ _ROWS = {
     Scope.PERIOD: "select s.* from stage_record s where op = 'u' and effective_to is not null",
     Scope.PARTY: f"""
         select s.source_id, s.change_no, s.source_key, s.item_group, n.mpid, n.party_role, n.on_day,
-               {asof.IS_PARTICIPANT.format(mpid="n.mpid", role="n.party_role", day="n.on_day")} as is_participant
+               {asof.IS_AMONG_PARTICIPANTS} as is_participant
         from stage_record s
         cross join lateral (values {asof.PARTIES.format(record="s")}) n (item_group, mpid, party_role, on_day)
+        {asof.PARTICIPANTS}
         where s.op = 'u' and s.item_group in ('supplier', 'contract', 'appointment') and n.item_group = s.item_group
           and n.mpid is not null""",
     # A copy that does not carry an item cannot be wrong about it.
@@ -62,7 +63,7 @@ INSERT = "insert into stage_violation (source_id, change_no, source_key, item_gr
 
 def check_records(connection: psycopg.Connection) -> None:
     """Put the rules that read one record alone to the staged records."""
-    with staging.pipelined(connection):
+    with staging.pipelined(connection), staging.frames_only(connection):
         connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
         for query in _record_queries(registry.edition()):
             connection.execute(f"{INSERT} {query}")

@@ -18,11 +18,11 @@ _POINT_GROUPS = {
     item.name: group.name
     for group in catalogue.load().entity("metering_point").groups
     for item in group.items
-    if item.name in {*Scope.POINT.columns, "created_date", "disconnection_date"}
+    if item.name in {*Scope.POINT.columns, *Scope.LINK.columns, "created_date", "disconnection_date"}
 }
-STATE_GROUPS = ("registration", "connection", "metered", "direction", "segment", "profile", "consent", "link")
-"""The groups of a point whose state as of a transaction the rules ask for."""
 _JUDGED_GROUPS = ("connection", "metered", "direction", "segment", "profile", "consent", "link")
+STATE_GROUPS = ("registration", "supplier", *_JUDGED_GROUPS)
+"""The groups of a point whose state as of a transaction the rules ask for."""
 
 _SAID = """
 insert into stage_said
@@ -55,7 +55,11 @@ with said as (
 ), subject as (
     select point_id as golden_id, tx from stage_version
     where op = 'u' and item_group in ('appointment', 'asset', 'provider') and point_id is not null
-    union select golden_id, tx from stage_event where entity = 'metering_point' and item_group = any (%(groups)s)
+    union select golden_id, tx from stage_event where entity = 'metering_point' and item_group = any (%(judged)s)
+    union select c.golden_id, v.tx from stage_version v
+    cross join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+                        and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null offset 0) c
+    where v.op = 'u' and v.item_group = 'link'
 )
 insert into stage_state (golden_id, tx, said, groups)
 select u.golden_id, u.tx, golden.merge(s.item_values), array_agg(s.item_group)
@@ -83,8 +87,8 @@ _FROM_RECORD = """
 _BROKEN_SURVIVOR = f"""
 select distinct v.source_id, v.seq, v.source_key, v.item_group, b.rule, b.severity
 from (select r.golden_id, r.tx, v.rule, v.severity
-      from ({{rows}} offset 0) r cross join lateral (values {{rules}}) v (rule, severity, violated)
-      where v.violated) b
+      from ({{rows}}) r cross join lateral (values {{rules}}) v (rule, severity, violated)
+      where v.violated offset 0) b
 join (values {{groups}}) i (rule, item_group) using (rule)
 join stage_survivor s on s.golden_id = b.golden_id and s.tx = b.tx and s.item_group = i.item_group
 join stage_version v on v.golden_id = s.golden_id and v.tx = s.tx and v.item_group = s.item_group and v.op = 'u'
@@ -92,11 +96,11 @@ where not s.is_aside and {_FROM_RECORD}
 """
 
 
-def _of_point(name: str) -> str:
-    """Write an item of the point as of the transaction: what this part says, else the golden record `g`."""
+def _of_point(name: str, *, state: str = "st", golden: str = "g") -> str:
+    """Write an item of the point as of the transaction: what this part says, else the golden record."""
     cast = "::date" if name.endswith("_date") else "::boolean" if name == "metered_indicator" else ""
-    said = f"(st.said ->> '{name}'){cast}"
-    return f"case when '{_POINT_GROUPS[name]}' = any (st.groups) then {said} else g.{name} end"
+    said = f"({state}.said ->> '{name}'){cast}"
+    return f"case when '{_POINT_GROUPS[name]}' = any ({state}.groups) then {said} else {golden}.{name} end"
 
 
 _POINT = f"""
@@ -124,23 +128,28 @@ _SUPPLIER_PERIOD = f"""
 }) o on true
     where r.op = 'u' and r.item_group = 'supplier'"""
 
+_PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
            r.item_values ->> 'link_kind' as link_kind, r.item_values ->> 'linked_mpan' as linked_mpan,
-           exists ({asof.staged_records("l.golden_id", "link", "r.tx", "b")} and b.source_id = r.source_id
+           exists ({asof.staged_records("r.partner_id", "link", "r.tx", "b")} and b.source_id = r.source_id
                    and b.item_values ->> 'link_kind' = {asof.opposite("r.item_values ->> 'link_kind'")}
-                   and b.item_values ->> 'linked_mpan' <> c.key) as is_linked_to_other,
+                   and b.item_values ->> 'linked_mpan' <> r.mpan) as is_linked_to_other,
            {_of_point("connection_type")} as connection_type, {_of_point("energy_direction")} as energy_direction,
-           g.supplier_mpid, l.connection_type as linked_connection_type, l.energy_direction as linked_direction,
-           l.supplier_mpid as linked_supplier
-    from stage_version r {asof.RANKED_FIRST.format(record="r", item_group="link")}
+           {_of_point("supplier_mpid")} as supplier_mpid,
+           {_of_point("connection_type", **_PARTNER)} as linked_connection_type,
+           {_of_point("energy_direction", **_PARTNER)} as linked_direction,
+           {_of_point("supplier_mpid", **_PARTNER)} as linked_supplier
+    from (select v.*, (select key from golden.crosswalk c where c.golden_id = v.golden_id
+                       and c.entity = 'metering_point' and c.unlinked_at is null limit 1) as mpan,
+                 (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+                  and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null) as partner_id
+          from stage_version v where v.op = 'u' and v.item_group = 'link') r
+    {asof.RANKED_FIRST.format(record="r", item_group="link")}
     left join stage_state st on st.golden_id = r.golden_id and st.tx = r.tx
+    left join stage_state sl on sl.golden_id = r.partner_id and sl.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.golden_id offset 0) g on true
-    left join lateral (select * from golden.metering_point l where l.mpan = r.item_values ->> 'linked_mpan'
-                       order by l.golden_id limit 1) l on true
-    left join golden.crosswalk c on c.golden_id = r.golden_id and c.entity = 'metering_point'
-        and c.unlinked_at is null
-    where r.op = 'u' and r.item_group = 'link'"""
+    left join lateral (select * from golden.metering_point l where l.golden_id = r.partner_id offset 0) l on true"""
 
 _RECORD_AT_POINT = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
@@ -231,12 +240,10 @@ _APPOINTMENT_AT_POINT = f"""
     )
 }
                as serves_distributor,
-           {asof.appointment_neighbours("a", asof.staged_appointments("a.point_id", "s.tx"))},
-           {asof.HAS_LINK.format(records=asof.staged_records("a.point_id", "link", "s.tx"), kind="IMPORT")}
-               as is_linked_export,
-           {asof.HAS_LINK.format(records=asof.staged_records("a.point_id", "link", "s.tx"), kind="PRIMARY")}
-               as is_related_secondary,
-           {asof.DAY_OF_CHANGE.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
+           coalesce(o.overlap, false) as overlaps_earlier, coalesce(o.gap, false) as leaves_gap,
+           ({_of_point("link_kind")}) is not distinct from 'IMPORT' as is_linked_export,
+           ({_of_point("link_kind")}) is not distinct from 'PRIMARY' as is_related_secondary,
+{asof.DAY_OF_CHANGE.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
                as asked_on,
            {asof.DAY_OF_CHANGE.format(change_id="coalesce(b.said_id, " + _CHANGE_OF.format("status") + ")")} as said_on
     from stage_survivor s
@@ -248,6 +255,9 @@ _APPOINTMENT_AT_POINT = f"""
                case when b.status = s.item_values ->> 'status' then (b.lineage ->> 'status')::bigint end as said_id
         from golden.appointment b where b.golden_id = s.golden_id offset 0) b on true
     left join lateral ({asof.staged_contract("(s.item_values ->> 'contract_id')::bigint", "s.tx")} limit 1) c on true
+    left join lateral ({
+    asof.EARLIER_APPOINTMENTS.format(appointments=asof.staged_appointments("a.point_id", "s.tx"), appointment="a")
+}) o on true
     left join stage_state st on st.golden_id = a.point_id and st.tx = s.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = a.point_id offset 0) g on true
     where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null"""
@@ -262,9 +272,9 @@ def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
         connection.execute("delete from stage_said")
         connection.execute("delete from stage_state")
         connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
-        with staging.frames_only(connection):
-            connection.execute(_STATE, {"groups": list(STATE_GROUPS)})
-        checked = [connection.execute(f"{checks.INSERT} {query}") for query in queries]
+        with staging.frames_only(connection):  # what is stored is looked up by its key all the same
+            connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
+            checked = [connection.execute(f"{checks.INSERT} {query}") for query in queries]
     staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
 

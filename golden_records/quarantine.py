@@ -176,6 +176,20 @@ on conflict (source_id, source_key, item_group) where closed_at is null do nothi
 )""",
 )
 
+# What is put through again may fail for other reasons than before.
+_RENEW = """
+update golden.quarantine q set rule = v.rules[1], rules = v.rules, reason = coalesce(n.title, q.reason)
+from (
+    select r.quarantine_id, array_agg(distinct v.rule order by v.rule) as rules
+    from stage_violation v
+    join ({records}) r on r.source_id = v.source_id and r.source_key = v.source_key
+        and r.item_group = v.item_group and r.seq = v.change_no
+    where v.severity = 'E' and r.quarantine_id is not null and v.rule is not null group by 1
+) v
+left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rules[1]
+where q.quarantine_id = v.quarantine_id
+"""
+
 _DOUBT_KEYLESS = """
 insert into stage_violation
 select source_id, change_no, source_key, item_group, null, 'E' from stage_record where op = 'u' and key is null
@@ -292,6 +306,7 @@ def hold_versions(connection: psycopg.Connection) -> None:
 def _hold(connection: psycopg.Connection, records: str) -> None:
     titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
     connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
+    connection.execute(_RENEW.format(records=records), {"titles": Jsonb(titles)})
 
 
 _FINISH = _noted(

@@ -28,16 +28,17 @@ select g.golden_id, {_NO_RECORD}, {asof.appointment_columns("g")},
        c.connection_types as contract_connection_types, c.segments as contract_segments,
        {asof.SERVES_DISTRIBUTOR.format(mpid="g.service_mpid", role="g.role", mpan="g.mpan", day="g.appointed_from")}
            as serves_distributor,
-       {asof.appointment_neighbours("g", asof.stored_appointments("g.metering_point_id"))},
-       {asof.HAS_LINK.format(records=asof.stored_records("g.metering_point_id", "link"), kind="IMPORT")}
-           as is_linked_export,
-       {asof.HAS_LINK.format(records=asof.stored_records("g.metering_point_id", "link"), kind="PRIMARY")}
-           as is_related_secondary,
+       coalesce(o.overlap, false) as overlaps_earlier, coalesce(o.gap, false) as leaves_gap,
+       p.link_kind is not distinct from 'IMPORT' as is_linked_export,
+       p.link_kind is not distinct from 'PRIMARY' as is_related_secondary,
        {asof.DAY_OF_CHANGE.format(change_id="(g.lineage ->> 'appointed_from')::bigint")} as asked_on,
        {asof.DAY_OF_CHANGE.format(change_id="(g.lineage ->> 'status')::bigint")} as said_on
 from golden.appointment g
 left join golden.metering_point p on p.golden_id = g.metering_point_id
 left join golden.contract c on c.golden_id = g.contract_id
+left join lateral ({
+    asof.EARLIER_APPOINTMENTS.format(appointments=asof.stored_appointments("g.metering_point_id"), appointment="g")
+}) o on true
 where {{among g.golden_id}}
 """
 

@@ -26,9 +26,10 @@ from golden.source_record r where {among r.golden_id}
 
 _PARTY = f"""
 select r.golden_id, r.source_id, r.source_key, r.item_group, n.mpid, n.party_role, n.on_day,
-       {asof.IS_PARTICIPANT.format(mpid="n.mpid", role="n.party_role", day="n.on_day")} as is_participant
+       {asof.IS_AMONG_PARTICIPANTS} as is_participant
 from golden.source_record r
 cross join lateral (values {asof.PARTIES.format(record="r")}) n (item_group, mpid, party_role, on_day)
+{asof.PARTICIPANTS}
 where r.item_group in ('supplier', 'contract', 'appointment') and n.item_group = r.item_group and n.mpid is not null
   and {{among r.golden_id}}
 """
@@ -81,21 +82,24 @@ select g.golden_id, null::smallint as source_id, null::text as source_key, null:
 from golden.metering_point g where {{among g.golden_id}}
 """
 
+# Points are named by their keys: of one that is linked nobody may have told more than that yet.
 _LINK = f"""
 select r.golden_id, r.source_id, r.source_key, r.item_group,
        r.item_values ->> 'link_kind' as link_kind, r.item_values ->> 'linked_mpan' as linked_mpan,
-       exists ({asof.stored_records("l.golden_id", "link", "b")} and b.source_id = r.source_id
+       exists ({asof.stored_records("c.golden_id", "link", "b")} and b.source_id = r.source_id
                and b.item_values ->> 'link_kind' = {asof.opposite("r.item_values ->> 'link_kind'")}
-               and b.item_values ->> 'linked_mpan' <> p.mpan) as is_linked_to_other,
+               and b.item_values ->> 'linked_mpan' <> (
+                   select key from golden.crosswalk o where o.golden_id = r.golden_id and o.entity = 'metering_point'
+                      and o.unlinked_at is null limit 1)) as is_linked_to_other,
        p.connection_type, p.energy_direction, p.supplier_mpid,
        l.connection_type as linked_connection_type, l.energy_direction as linked_direction,
        l.supplier_mpid as linked_supplier
 from golden.source_record r
 {asof.RANKED_FIRST.format(record="r", item_group="link")}
 left join golden.metering_point p on p.golden_id = r.golden_id
-left join lateral (
-    select * from golden.metering_point l where l.mpan = r.item_values ->> 'linked_mpan'
-    order by l.golden_id limit 1) l on true
+left join golden.crosswalk c on c.entity = 'metering_point' and c.key = r.item_values ->> 'linked_mpan'
+    and c.unlinked_at is null
+left join golden.metering_point l on l.golden_id = c.golden_id
 where r.item_group = 'link' and {{among r.golden_id}}
 """
 

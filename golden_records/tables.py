@@ -340,6 +340,7 @@ _INDEXES: dict[str, tuple[Index, ...]] = {
     "metering_point": (
         Index("metering_point_mpan_ix", "mpan"),
         Index("metering_point_address_id_ix", "address_id"),
+        Index("metering_point_linked_mpan_ix", "linked_mpan", postgresql_where=text("linked_mpan is not null")),
     ),
     "meter": (
         Index("meter_metering_point_id_ix", "metering_point_id"),

@@ -20,7 +20,8 @@ KINDS: dict[str, tuple[Scope, ...]] = {
     "supply": (Scope.SUPPLIER_PERIOD,),
     "link": (Scope.LINK,),
     "appointment": (Scope.APPOINTMENT, Scope.APPOINTMENT_AT_POINT),
-    "meter": (Scope.METER, Scope.METER_AT_POINT, Scope.SERIAL, Scope.PROVIDER),
+    "meter": (Scope.METER, Scope.SERIAL, Scope.PROVIDER),
+    "fitting": (Scope.METER_AT_POINT,),
     "address": (Scope.ADDRESS,),
 }
 
@@ -43,9 +44,12 @@ with changed as materialized (
     union select golden_id from staged where item_group in ('supplier', 'link')
 ), partner as materialized (
     select p.golden_id, l.golden_id as partner_id from point p
-    cross join lateral (select linked_mpan from golden.metering_point g
-                        where g.golden_id = p.golden_id and g.linked_mpan is not null offset 0) g
-    cross join lateral (select golden_id from golden.metering_point l where l.mpan = g.linked_mpan offset 0) l
+    cross join lateral (select key from golden.crosswalk k where k.golden_id = p.golden_id
+                        and k.entity = 'metering_point' and k.unlinked_at is null offset 0) k
+    cross join lateral (
+        select c.golden_id from (select linked_mpan from golden.metering_point g where g.golden_id = p.golden_id) g
+        join golden.crosswalk c on c.entity = 'metering_point' and c.key = g.linked_mpan and c.unlinked_at is null
+        union all select golden_id from golden.metering_point l where l.linked_mpan = k.key) l
 ), appointment as materialized (
     select golden_id from changed where entity = 'appointment'
     union select a.golden_id from (
@@ -63,12 +67,15 @@ with changed as materialized (
 ), own_meter as materialized (
     select golden_id from changed where entity = 'meter'
     union select golden_id from staged where item_group = 'asset'
-), meter as (
+), fitting as (
     select golden_id from own_meter
     union select m.golden_id from (
         select golden_id from changed where entity = 'metering_point' and moves_meters
+        union select point_id from stage_appointed
         union select golden_id from stage_removed
     ) p cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.golden_id offset 0) m
+), meter as (
+    select golden_id from own_meter
     union select o.golden_id from own_meter m
     cross join lateral (select upper(replace(meter_id, ' ', '')) as serial from golden.meter g
                         where g.golden_id = m.golden_id offset 0) g
@@ -83,6 +90,7 @@ union select 'link', p.golden_id from partner p
 union select 'link', p.partner_id from partner p
 union select 'appointment', golden_id from appointment
 union select 'meter', golden_id from meter
+union select 'fitting', golden_id from fitting
 union select 'address', golden_id from changed where entity = 'address'
 """
 

@@ -58,6 +58,13 @@ def upgrade() -> None:
     op.create_index(
         "meter_serial_ix", "meter", [sa.text("upper(replace(meter_id, ' '::text, ''::text))")], schema="golden"
     )
+    op.create_index(
+        "metering_point_linked_mpan_ix",
+        "metering_point",
+        ["linked_mpan"],
+        schema="golden",
+        postgresql_where=sa.text("linked_mpan is not null"),
+    )
 
 
 def _upgrade_violations() -> None:
@@ -100,6 +107,7 @@ def _upgrade_violations() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("metering_point_linked_mpan_ix", "metering_point", schema="golden")
     op.drop_index("meter_serial_ix", "meter", schema="golden")
     op.drop_index("quarantine_other_ix", "quarantine", schema="golden")
     for column in ("note", "other_key", "rules"):

@@ -1,0 +1,294 @@
+"""Rules across records: the same verdicts in whatever order the records come, and healing when the rest does."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from golden_records import reference
+from mdm import db, mastering
+from mdm.embedded import EmbeddedServer
+from tests import databases, factories
+from tests.conftest import HUB_TEMPLATE
+from tests.factories import NOW, Change, Transaction, appointment, contract, meter, mpan, point
+from tests.integration.golden_records.conftest import SYSTEMS, Hub
+from tests.integration.golden_records.verdicts_of import audited, open_violations, rules_against
+
+
+def day(year: int, month: int, number: int) -> datetime:
+    return datetime(year, month, number, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def hub(hub_server: EmbeddedServer) -> Iterator[Hub]:
+    """One hub for all cases: each has points of its own."""
+    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, db.connect(dsn) as connection:
+        mastering.tune(connection)
+        with connection.transaction():
+            sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
+        yield Hub(connection=connection, sources=sources)
+
+
+Told = tuple[str, Change]
+
+
+def smrs(change: Change) -> Told:
+    return "smrs10", change
+
+
+def supplied(key: str, supplier: str, since: datetime, until: datetime | None = None, *, op: str = "u") -> Change:
+    last = (until - timedelta(days=1)).date().isoformat() if until else None
+    return point(
+        key,
+        "supplier",
+        row=since.date().isoformat(),
+        op=op,
+        at={"effective_from": since, "effective_to": until},
+        supplier_mpid=supplier,
+        supplier_from=since.date().isoformat(),
+        supplier_to=last,
+    )
+
+
+def linked(key: str, other: str, kind: str, *, op: str = "u") -> Change:
+    return point(
+        key, "link", row=kind, op=op, at={"effective_from": day(2020, 1, 1)}, linked_mpan=other, link_kind=kind
+    )
+
+
+def provided(key: str, serial: str, since: str, mpid: str = "MAPL") -> Change:
+    said = {"asset_provider_mpid": mpid, "asset_provider_from": since}
+    return Change(
+        relation="public.provider",
+        key=f"{key}|{serial}",
+        records=[factories.record("meter", "provider", f"{serial}|LANDIS", at={"point_key": key}, **said)],
+    )
+
+
+def later_appointment(key: str, since: str = "2025-06-01", **values: object) -> Change:
+    return replace(appointment(key, service="OTHR", appointed_from=since, **values), key=f"{key}|{since}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What two points are told, each change in a batch of its own, and what mends it. `b` is another point."""
+
+    rule: int
+    told: Callable[[str, str], list[Told]]
+    mended: Callable[[str, str], list[Told]]
+
+
+CASES = [
+    Case(
+        rule=4,
+        told=lambda a, _: [
+            smrs(point(a, mpan_status="X", disconnection_date="2025-06-01")),
+            smrs(point(a, "duos", at={"effective_from": day(2025, 6, 2)}, duos_tariff="D99")),
+        ],
+        mended=lambda a, _: [smrs(point(a, mpan_status="X", disconnection_date="2025-06-02"))],
+    ),
+    Case(
+        rule=5,
+        told=lambda a, _: [
+            smrs(supplied(a, "SUPA", day(2020, 1, 1))),
+            smrs(supplied(a, "SUPB", day(2025, 3, 30))),
+        ],
+        mended=lambda a, _: [smrs(supplied(a, "SUPA", day(2020, 1, 1), day(2025, 3, 30)))],
+    ),
+    Case(
+        rule=6,
+        told=lambda a, _: [smrs(supplied(a, "SUPB", day(2024, 1, 1))), smrs(appointment(a))],
+        mended=lambda a, _: [smrs(supplied(a, "SUPA", day(2024, 1, 1)))],
+    ),
+    Case(
+        rule=7,
+        told=lambda a, _: [smrs(appointment(a)), smrs(later_appointment(a))],
+        mended=lambda a, _: [smrs(appointment(a, appointed_to="2025-05-31", status="de-appointed"))],
+    ),
+    Case(
+        rule=7,
+        told=lambda a, _: [
+            smrs(appointment(a, appointed_to="2025-05-30", status="de-appointed")),
+            smrs(later_appointment(a)),
+        ],
+        mended=lambda a, _: [smrs(appointment(a, appointed_to="2025-05-31", status="de-appointed"))],
+    ),
+    Case(
+        rule=12,
+        told=lambda a, b: [
+            smrs(appointment(a, agreed=False, contract_reference=b[6:12])),
+            ("mss", point(a, "segment", market_segment="S")),
+        ],
+        mended=lambda _, b: [("mss", contract(b[6:12]))],
+    ),
+    Case(
+        rule=13,
+        told=lambda a, b: [
+            ("mss", contract(b[6:12], segments="A", connection_types="W")),
+            smrs(point(a, "segment", market_segment="S")),
+            smrs(appointment(a, agreed=False, contract_reference=b[6:12])),
+        ],
+        mended=lambda _, b: [("mss", contract(b[6:12], segments="SA", connection_types="W"))],
+    ),
+    Case(
+        rule=13,
+        told=lambda a, b: [
+            ("mss", contract(b[6:12], contract_from="2025-01-01", contract_to="2025-10-26")),
+            smrs(appointment(a, agreed=False, contract_reference=b[6:12], appointed_to="2025-10-27")),
+        ],
+        mended=lambda _, b: [("mss", contract(b[6:12], contract_from="2025-01-01", contract_to="2025-10-27"))],
+    ),
+    Case(
+        rule=14,
+        told=lambda a, _: [smrs(point(a, "segment", market_segment="A")), smrs(appointment(a))],
+        mended=lambda a, _: [smrs(point(a, "segment", market_segment="S"))],
+    ),
+    Case(
+        rule=16,
+        told=lambda a, _: [smrs(point(a, "connection", connection_type="U")), ("mss", meter(a, f"L{a[3:12]}"))],
+        mended=lambda a, _: [smrs(point(a, "connection", connection_type="W"))],
+    ),
+    Case(
+        rule=17,
+        told=lambda a, _: [
+            smrs(point(a, "connection", connection_type="U")),
+            smrs(point(a, "metered", metered_indicator=True)),
+        ],
+        mended=lambda a, _: [smrs(point(a, "metered", metered_indicator=False))],
+    ),
+    Case(
+        rule=20,
+        told=lambda a, b: [smrs(linked(a, b, "IMPORT")), smrs(appointment(a))],
+        mended=lambda a, b: [smrs(linked(a, b, "IMPORT", op="d"))],
+    ),
+    Case(
+        rule=21,
+        told=lambda a, b: [smrs(linked(a, b, "EXPORT")), smrs(point(a, "direction", energy_direction="E"))],
+        mended=lambda a, b: [smrs(linked(a, b, "EXPORT", op="d"))],
+    ),
+    Case(
+        rule=22,
+        told=lambda a, b: [
+            smrs(point(b, mpan_status="N")),
+            smrs(point(b, "connection", connection_type="U")),
+            smrs(linked(a, b, "SECONDARY")),
+        ],
+        mended=lambda _, b: [smrs(point(b, "connection", connection_type="W"))],
+    ),
+    Case(
+        rule=22,
+        told=lambda a, b: [
+            smrs(point(b, mpan_status="N")),
+            smrs(linked(b, mpan(999_999), "IMPORT")),
+            smrs(linked(a, b, "EXPORT")),
+        ],
+        mended=lambda a, b: [smrs(linked(b, a, "IMPORT"))],
+    ),
+    Case(
+        rule=23,
+        told=lambda a, _: [smrs(meter(a, f"L {a[4:12]}")), smrs(meter(a, f"L{a[4:12]}"))],
+        mended=lambda a, _: [smrs(meter(a, f"L {a[4:12]}", removal_date="2025-02-01"))],
+    ),
+    Case(
+        rule=24,
+        told=lambda a, b: [("mss", meter(a, f"L {a[4:12]}")), smrs(meter(b, f"L{a[4:12]}", make="ELSTER"))],
+        mended=lambda a, b: [smrs(meter(b, f"L{a[4:12]}", make="ELSTER", removal_date="2025-03-01"))],
+    ),
+    Case(
+        rule=25,
+        told=lambda a, _: [smrs(point(a, created_date="2025-02-02", mpan_status="N")), smrs(meter(a, f"L{a[3:12]}"))],
+        mended=lambda a, _: [smrs(point(a, created_date="2025-02-01", mpan_status="N"))],
+    ),
+    Case(
+        rule=26,
+        told=lambda a, _: [smrs(appointment(a, service="OTHR")), ("mss", meter(a, f"L{a[3:12]}"))],
+        mended=lambda a, _: [smrs(replace(appointment(a, service="SMAR"), key=f"{a}|MSS|OTHR"))],
+    ),
+    Case(
+        rule=27,
+        told=lambda a, _: [smrs(meter(a, f"L{a[3:12]}")), smrs(provided(a, f"L{a[3:12]}", "2025-01-31"))],
+        mended=lambda a, _: [smrs(provided(a, f"L{a[3:12]}", "2025-02-01"))],
+    ),
+    Case(
+        rule=30,
+        told=lambda a, _: [
+            smrs(point(a, "segment", market_segment="S")),
+            ("mss", meter(a, f"L{a[3:12]}", meter_type="N")),
+            smrs(point(a, "profile", profile_class="1")),
+        ],
+        mended=lambda a, _: [smrs(point(a, "profile", profile_class="1", ssc="0393"))],
+    ),
+    Case(
+        rule=31,
+        told=lambda a, _: [
+            smrs(point(a, "segment", market_segment="S")),
+            smrs(point(a, "consent", consent_granularity="N")),
+        ],
+        mended=lambda a, _: [smrs(point(a, "consent", consent_granularity="D"))],
+    ),
+    Case(
+        rule=33,
+        told=lambda a, _: [
+            smrs(point(a, mpan_status="R")),
+            smrs(point(a, "energisation", energisation_status="E")),
+            smrs(point(a, "metered", metered_indicator=True)),
+        ],
+        mended=lambda a, _: [("mss", meter(a, f"L{a[3:12]}")), smrs(appointment(a))],
+    ),
+    Case(
+        rule=36,
+        told=lambda a, _: [
+            smrs(point(a, mpan_status="R")),
+            smrs(appointment(a, status="de-appointed", appointed_to="2025-06-01")),
+        ],
+        mended=lambda a, _: [smrs(appointment(a))],
+    ),
+]
+
+
+def _named(case: Case) -> str:
+    return str(case.rule)
+
+
+def _points(case: Case, order: int) -> tuple[str, str]:
+    number = 10 * CASES.index(case) + 2 * order
+    return mpan(1_000 + number), mpan(1_001 + number)
+
+
+def _tell(hub: Hub, told: list[Told]) -> None:
+    for source, change in told:
+        hub.change(source, change)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_named)
+def test_both_orders_give_the_same_verdicts_and_are_mended_alike(hub: Hub, case: Case) -> None:
+    found, left = [], []
+    for order, in_order in enumerate((list, lambda told: [*reversed(told)])):
+        pair = _points(case, order)
+        _tell(hub, in_order(case.told(*pair)))
+        found.append(rules_against(hub, *pair))
+        _tell(hub, case.mended(*pair))
+        left.append(rules_against(hub, *pair))
+
+    assert case.rule in found[0]
+    assert found[0] == found[1]
+    assert left == [set(), set()]
+    assert open_violations(hub) == audited(hub)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_named)
+def test_what_comes_in_one_transaction_is_judged_by_its_end(hub: Hub, case: Case) -> None:
+    pair = _points(case, 2)
+    by_source: dict[str, list[Change]] = {}
+    for source, change in (*case.told(*pair), *case.mended(*pair)):
+        renewed = [
+            each for each in by_source.get(source, []) if (each.relation, each.key) != (change.relation, change.key)
+        ]
+        by_source[source] = renewed + ([] if change.op == "d" else [change])
+    for source in sorted(by_source):  # contracts and meters of the services come first
+        hub.change(source, *by_source[source])
+
+    assert rules_against(hub, *pair) == set()
+    assert open_violations(hub) == audited(hub)
