@@ -13,7 +13,14 @@ from golden_records.metadata import metadata
 from mdm import db, hub, settings
 
 SCHEMAS = ("golden", "hub")
-_TABLES = ("golden_records.tables", "mdm.distribution.tables", "mdm.capture.tables", "mdm.api.tables")
+_TABLES = (
+    "golden_records.tables",
+    "golden_records.override_tables",
+    "mdm.stewardship.decision_tables",
+    "mdm.distribution.tables",
+    "mdm.capture.tables",
+    "mdm.api.tables",
+)
 _UPGRADE_LOCK = 0x6D646D
 
 

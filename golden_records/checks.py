@@ -39,7 +39,8 @@ cross join lateral (values {rules}) v (rule, severity, items, violated)
 where v.violated and r.item_values ?& v.items
 """
 
-# A point is what this part makes of it at the transaction, else what its golden record says.
+# A point is what this part makes of it at the transaction, else what its golden record says. What a steward decided,
+# which says but a few items, is checked when it is decided.
 _AT_POINT = """
 with said as (
     select golden_id, item_group, tx as from_tx, item_values,
@@ -53,7 +54,7 @@ from (
     left join lateral (select market_segment, connection_type, created_date, disconnection_date
                        from golden.metering_point p where p.golden_id = s.point_id offset 0) g on true
     {said}
-    where s.op = 'u' and s.item_group = '{item_group}'
+    where s.op = 'u' and s.item_group = '{item_group}' and s.source_id <> 0
 ) r
 cross join lateral (values {rules}) v (rule, severity, violated)
 where v.violated

@@ -59,7 +59,7 @@ def write_policy(connection: psycopg.Connection) -> None:
 
 
 def write_catalogue(connection: psycopg.Connection) -> None:
-    """Make golden.catalogue_item equal the catalogue, and declare the hub as source 0."""
+    """Make golden.catalogue_item equal the catalogue, and declare the hub as source 0, above every other (law 5)."""
     connection.execute("delete from golden.catalogue_item")
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -69,6 +69,11 @@ def write_catalogue(connection: psycopg.Connection) -> None:
         )
     connection.execute(
         "insert into golden.source_system (source_id, name, kind) values (%s, 'hub', 'HUB') on conflict do nothing",
+        [HUB],
+    )
+    connection.execute(
+        "insert into golden.source_rank (source_id, item_group, place)"
+        " select distinct %s, item_group, -1 from golden.catalogue_item on conflict do nothing",
         [HUB],
     )
 

@@ -80,33 +80,37 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
+# The hub's own records, which hold what stewards decided, each stand beside the others and keep to their dates.
+_OWN = "case when source_id = 0 then substr(source_key, 10)::bigint end"
+
 # The copies of an event stand in one order, the survivor last, so that each can be laid over those before it.
 _SURVIVORS = """
 with pending as (
     select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
     from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
 ), span as (
-    select golden_id, item_group, source_id, tx as from_tx, until_tx, effective_from, effective_to,
+    select golden_id, item_group, source_id, {own} as own, tx as from_tx, until_tx, effective_from, effective_to,
            item_values, change_id
     from stage_version where op = 'u' and item_group = any (%(groups)s)
     union all
-    select r.golden_id, r.item_group, r.source_id, -1, s.first_tx, r.effective_from, r.effective_to,
+    select r.golden_id, r.item_group, r.source_id, {own}, -1, s.first_tx, r.effective_from, r.effective_to,
            r.item_values, r.change_id
     from stage_existing r
     left join (select place, min(tx) as first_tx from stage_version where item_group = any (%(groups)s) group by 1) s
         using (place)
     where r.item_group = any (%(groups)s)
 ), in_force as (
-    select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id)
-           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.item_values, s.change_id, k.place, k.participant
+    select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id, s.own)
+           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.own, s.item_values, s.change_id, k.place,
+           k.participant
     from pending e
     join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
         and s.from_tx <= e.tx and (s.until_tx is null or s.until_tx > e.tx)
-        and (e.item_group = any (%(undated)s)
+        and (e.item_group = any (%(undated)s) and s.own is null
              or coalesce(s.effective_from, '-infinity') <= e.committed_at
                 and coalesce(s.effective_to, 'infinity') > e.committed_at)
     join golden.source_rank k on k.source_id = s.source_id and k.item_group = s.item_group
-    order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.effective_from desc nulls last,
+    order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.own, s.effective_from desc nulls last,
              s.change_id desc
 ), ranked as (
     select f.*{last} from in_force f offset 0
@@ -124,6 +128,12 @@ select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id,
 from pending e left join copies c using (golden_id, item_group, tx)
 """
 
+OVERRIDDEN = "overridden"
+_GROUPS = f"""
+select item_group from stage_event union select item_group from stage_version
+union select '{OVERRIDDEN}' from stage_existing where source_id = 0
+"""
+
 _FETCH = """
 with missing as (
     insert into stage_fetched
@@ -138,7 +148,7 @@ from (select * from missing order by golden_id, item_group) m join golden.source
 """
 
 _IS_APPOINTED = """,
-case when f.participant is not null and exists (
+case when f.own is not null then 2 when f.participant is not null and exists (
     select from golden.appointment a
     where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
                                 else (f.item_values ->> 'metering_point_id')::bigint end
@@ -146,7 +156,7 @@ case when f.participant is not null and exists (
       and a.appointed_from <= f.day and (a.appointed_to is null or a.appointed_to >= f.day)
 ) then 1 else 0 end as last
 """
-_BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted, so that they are sorted once
+_BY_RANK = "place desc, source_id desc, own"  # as the candidates in force are sorted, so that they are sorted once
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 _SPOKEN = """
@@ -170,9 +180,8 @@ def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 
 def list_groups(connection: psycopg.Connection) -> set[str]:
-    """Return the groups of items of which this part says anything."""
-    query = "select item_group from stage_event union select item_group from stage_version"
-    return {group for (group,) in connection.execute(query)}
+    """Return the groups of items of which this part says anything, and OVERRIDDEN where a steward's value is there."""
+    return {group for (group,) in connection.execute(_GROUPS)}
 
 
 def propagate_appointments(connection: psycopg.Connection) -> None:
@@ -185,7 +194,7 @@ def propagate_appointments(connection: psycopg.Connection) -> None:
 
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool) -> None:
     """Rank the copies of the noted events of these groups and write what survives to stage_survivor."""
-    ranking = (
+    ranking = {"own": _OWN} | (
         {"last": _IS_APPOINTED, "order": f"last, {_BY_RANK}"} if by_appointment else {"last": "", "order": _BY_RANK}
     )
     parameters = {"groups": list(groups), "undated": list(UNDATED), "atomic": list(ATOMIC)}

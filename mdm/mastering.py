@@ -21,6 +21,7 @@ from golden_records import (
     identity,
     journal,
     loaded,
+    overrides,
     quarantine,
     source_records,
     staging,
@@ -29,6 +30,7 @@ from golden_records import (
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
+from golden_records.overrides import Equal
 from mdm.distribution import contracts, feed, projection
 
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
@@ -54,6 +56,12 @@ class Outcome:
     changes: int
     violations: int
     touched_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mastered:
+    violations: int
+    equal: list[Equal]
 
 
 def tune(connection: psycopg.Connection) -> None:
@@ -125,7 +133,8 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         if batch.records["is_partial"].any():
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        violations += _master(connection, source_id=batch.source_id)
+        mastered = _master(connection, source_id=batch.source_id)
+        violations += mastered.violations
         if violations:
             quarantine.add_violations(connection)
         written = source_records.write(connection)
@@ -134,6 +143,7 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         projection.note(connection)
         staging.wait(connection)
     written.verify()
+    _yield_to_owners(connection, mastered.equal)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
 
 
@@ -198,7 +208,7 @@ def _resolve(connection: psycopg.Connection) -> None:
         source_records.span(connection)
 
 
-def _master(connection: psycopg.Connection, *, source_id: int) -> int:
+def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
@@ -223,7 +233,22 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
         conflicts.settle(connection)
         due.note(connection)
-    return violations
+        # What follows from appointments is fetched only now; of the hub's own transactions nothing was before.
+        is_overridden = source_id == journal.HUB or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
+        equal = overrides.settle(connection) if is_overridden else []
+    return _Mastered(violations=violations, equal=equal)
+
+
+def _yield_to_owners(connection: psycopg.Connection, equal: Sequence[Equal]) -> None:
+    """Master anew what overrides were retired of that equal their owners' values, so that the owners are the lineage.
+
+    It is as of the last source transaction that showed it, so a replay gives the same.
+    """
+    if not equal:
+        return
+    golden_ids = sorted({each.golden_id for each in equal})
+    now = max(each.committed_at for each in equal)
+    _assemble(connection, golden_ids, now, cause=Cause(relation="golden.override", payload={"golden_ids": golden_ids}))
 
 
 def _bulk_entities(groups: set[str]) -> list[str]:
@@ -271,28 +296,48 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 _PASS_BITS = 56
 
 
-def master_again(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+def master_again(
+    connection: psycopg.Connection,
+    golden_ids: Sequence[int],
+    *,
+    now: datetime,
+    cause: Cause,
+    block: int | None = None,
+) -> int:
     """Master golden records anew from what all sources say of them, because of a decision; return its change id.
 
-    The caller has written what the decision changes in the store. `finish` comes at the end of the transaction.
+    The caller has written what the decision changes in the store; where that names the change, `block` is the number
+    that the caller has reserved for it (journal.next_block). `finish` comes at the end of the transaction.
     """
-    return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause), journal.HUB)
+    return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause, block=block), journal.HUB)
 
 
 _LOADED = Cause(relation="golden.source_record")
 
 
-def _assemble(connection: psycopg.Connection, golden_ids: list[int], now: datetime, *, cause: Cause = _LOADED) -> int:
-    block = _begin(connection)
+def _assemble(
+    connection: psycopg.Connection,
+    golden_ids: list[int],
+    now: datetime,
+    *,
+    cause: Cause = _LOADED,
+    block: int | None = None,
+) -> int:
+    if block is None:
+        block = _begin(connection)
+    else:
+        _prepare(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    if _master(connection, source_id=journal.HUB):
+    mastered = _master(connection, source_id=journal.HUB)
+    if mastered.violations:
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     touched.collect(connection)
     projection.note(connection)
+    _yield_to_owners(connection, mastered.equal)
     return block
 
 
@@ -303,9 +348,10 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
     if taken:
         identity.lock_events(connection)
         due.finish(connection)
-        _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, source_id=journal.HUB)
         touched.collect(connection)
         projection.note(connection)
+        _yield_to_owners(connection, mastered.equal)
     return taken
 
 
@@ -319,10 +365,11 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         quarantine.hold_records(connection, quarantine.look(connection, source_id=journal.HUB))
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, source_id=journal.HUB)
         quarantine.add_violations(connection)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         touched.collect(connection)
         projection.note(connection)
+        _yield_to_owners(connection, mastered.equal)
     return staged

@@ -1,0 +1,1 @@
+"""Stewardship: tasks, decisions and approvals of the people who settle what disagrees."""
