@@ -17,6 +17,7 @@ _TABLES = (
     "golden_records.tables",
     "golden_records.override_tables",
     "mdm.stewardship.decision_tables",
+    "mdm.stewardship.tables",
     "mdm.distribution.tables",
     "mdm.capture.tables",
     "mdm.api.tables",

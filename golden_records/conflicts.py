@@ -29,21 +29,29 @@ where {copy} <> {survivor}
 """
 
 _CLOSE = """
-update golden.conflict k set closed_at = e.at
-from (select s.golden_id, s.item_group, max(t.committed_at) as at
-      from stage_survivor s join stage_tx t using (tx) where not s.is_aside group by 1, 2) e
-where k.closed_at is null and k.golden_id = e.golden_id and k.item_group = e.item_group and not exists (
-    select from stage_conflict s
-    where s.golden_id = k.golden_id and s.item = k.item and s.source_id = k.source_id)
+with closed as (
+    update golden.conflict k set closed_at = e.at
+    from (select s.golden_id, s.item_group, max(t.committed_at) as at
+          from stage_survivor s join stage_tx t using (tx) where not s.is_aside group by 1, 2) e
+    where k.closed_at is null and k.golden_id = e.golden_id and k.item_group = e.item_group and not exists (
+        select from stage_conflict s
+        where s.golden_id = k.golden_id and s.item = k.item and s.source_id = k.source_id)
+    returning k.conflict_id
+)
+insert into stage_subject select 'conflict', conflict_id, false from closed
 """
 
 _OPEN = """
-insert into golden.conflict (golden_id, item_group, item, source_id, change_id, value, owner_source_id,
-                             owner_change_id, owner_value, owner, opened_at)
-select * from stage_conflict order by golden_id, item, source_id
-on conflict (golden_id, item, source_id) where closed_at is null do update
-set change_id = excluded.change_id, value = excluded.value, owner_source_id = excluded.owner_source_id,
-    owner_change_id = excluded.owner_change_id, owner_value = excluded.owner_value
+with opened as (
+    insert into golden.conflict (golden_id, item_group, item, source_id, change_id, value, owner_source_id,
+                                 owner_change_id, owner_value, owner, opened_at)
+    select * from stage_conflict order by golden_id, item, source_id
+    on conflict (golden_id, item, source_id) where closed_at is null do update
+    set change_id = excluded.change_id, value = excluded.value, owner_source_id = excluded.owner_source_id,
+        owner_change_id = excluded.owner_change_id, owner_value = excluded.owner_value
+    returning conflict_id
+)
+insert into stage_subject select 'conflict', conflict_id, true from opened
 """
 
 

@@ -1,9 +1,13 @@
-"""Reading a single value out of a query."""
+"""Reading out of a query: a single value, or a value for each row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import psycopg
+from psycopg.rows import class_row
+
+Row = TypeVar("Row")
 
 
 def single(connection: psycopg.Connection, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
@@ -12,3 +16,18 @@ def single(connection: psycopg.Connection, query: str, parameters: Sequence[Any]
     if row is None:
         raise LookupError("a query that always gives a row gave none")
     return row[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Generic[Row]):
+    """A query with its parameters, and the class whose fields its columns are; asked alike over any session."""
+
+    text: str
+    parameters: Mapping[str, Any]
+    row: type[Row]
+
+
+def ask(connection: psycopg.Connection, question: Question[Row]) -> list[Row]:
+    """Return what a question is answered with."""
+    with connection.cursor(row_factory=class_row(question.row)) as cursor:
+        return cursor.execute(question.text, question.parameters).fetchall()

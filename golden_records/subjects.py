@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import psycopg
 
+from rules import registry
+
 
 class Kind(StrEnum):
     """What kind of thing is to be settled; each has its own table and ids."""
@@ -18,6 +20,99 @@ class Kind(StrEnum):
     OVERRIDE = "override"
 
 
+COLUMNS = (
+    "kind",
+    "subject_id",
+    "entity",
+    "golden_id",
+    "item_group",
+    "item",
+    "rule",
+    "source_id",
+    "owner",
+    "severity",
+    "opened_at",
+    "visible_from",
+    "is_open",
+    "facts",
+    "outcome",
+    "closing",
+)
+"""What is told of a subject. `visible_from`: when its grace ends. `facts`: a digest of what it says, which changes when
+that does. `outcome` and `closing`: as what a task closes when the subject is no longer open, and why."""
+
+CONFLICT_RULE = 39
+
+_RULES = ", ".join(
+    f"({rule.code}, '{rule.severity}', '{rule.owner}', '{rule.items[0] if rule.items else ''}')"
+    for rule in registry.RULES.values()
+)
+_RULE = f"left join (values {_RULES}) r (code, severity, owner, item) on r.code"
+
+_CONFLICT = f"""
+select 'conflict', k.conflict_id, i.entity, k.golden_id, k.item_group, k.item, {CONFLICT_RULE}, k.source_id::int,
+       k.owner, 'W', k.opened_at, k.opened_at, k.closed_at is null,
+       hashtextextended(coalesce(k.value::text, '') || '|' || coalesce(k.owner_value::text, ''), 0),
+       'healed', 'healed: the copies agree again'
+from asked a
+join golden.conflict k on k.conflict_id = a.subject_id
+left join golden.catalogue_item i on i.item_group = k.item_group and i.item = k.item
+where a.kind = 'conflict'
+"""
+
+_VIOLATION = f"""
+select 'violation', v.violation_id, g.entity, v.golden_id, v.item_group, nullif(r.item, ''), v.rule, v.source_id::int,
+       coalesce(r.owner, g.owner, 'registration'), coalesce(r.severity, 'W'), v.opened_at, v.opened_at,
+       v.closed_at is null, hashtextextended(v.rule || '|' || v.source_key, 0),
+       'healed', 'healed: the rule holds again'
+from asked a
+join golden.violation v on v.violation_id = a.subject_id
+{_RULE} = v.rule
+left join lateral (select entity, owner from golden.catalogue_item i where i.item_group = v.item_group limit 1) g
+    on true
+where a.kind = 'violation'
+"""
+
+# A row whose values could not be typed breaks no rule: whoever keeps the source answers for it.
+_QUARANTINE = f"""
+select 'quarantine', q.quarantine_id, coalesce(q.record ->> 'entity', g.entity), x.golden_id,
+       nullif(q.item_group, ''), nullif(r.item, ''), q.rule, q.source_id::int,
+       coalesce(r.owner, g.owner, case s.kind when 'SMRS' then 'registration' when 'MDS' then 'data service'
+                                  else 'metering service' end),
+       'E', q.quarantined_at, q.quarantined_at, q.closed_at is null, q.change_id,
+       case q.outcome when 'withdrawn' then 'withdrawn' else 'healed' end,
+       case q.outcome when 'withdrawn' then 'withdrawn: the source deleted the record'
+                      when 'superseded' then 'healed: the source sent the record anew'
+                      else 'healed: the record was put through again and passed' end
+from asked a
+join golden.quarantine q on q.quarantine_id = a.subject_id
+join golden.source_system s on s.source_id = q.source_id
+{_RULE} = q.rule
+left join lateral (select entity, owner from golden.catalogue_item i where i.item_group = q.item_group limit 1) g
+    on true
+left join lateral (
+    select c.golden_id from golden.crosswalk c
+    where c.entity = q.record ->> 'entity' and c.key = q.record ->> 'key' and c.unlinked_at is null limit 1) x on true
+where a.kind = 'quarantine'
+"""
+
+# A kind that is added gives its query here: the columns above, of what the relation `asked` (kind, subject_id) names.
+_QUERIES = {
+    Kind.CONFLICT: _CONFLICT,
+    Kind.VIOLATION: _VIOLATION,
+    Kind.QUARANTINE: _QUARANTINE,
+}
+
+DESCRIPTION = f"select * from ({' union all '.join(_QUERIES.values())}) described ({', '.join(COLUMNS)})"
+"""Describes the subjects that a relation `asked` (kind, subject_id) before it names, each once."""
+
+
 def clear(connection: psycopg.Connection) -> None:
     """Forget what was noted so far."""
     connection.execute("truncate stage_subject")
+
+
+def octets_noted(connection: psycopg.Connection) -> int:
+    """Return how large the list of what was noted is: 0 where nothing was, as in most parts."""
+    row = connection.execute("select pg_relation_size(to_regclass('pg_temp.stage_subject'))").fetchone()
+    return row[0] or 0 if row else 0

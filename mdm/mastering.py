@@ -32,6 +32,7 @@ from golden_records.due import Cause
 from golden_records.identity import Key
 from golden_records.overrides import Equal
 from mdm.distribution import contracts, feed, projection
+from mdm.stewardship import opening
 
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
@@ -139,12 +140,19 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
             quarantine.add_violations(connection)
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
-        touching = touched.collect(connection)
-        projection.note(connection)
+        touching = _pass_on(connection)
         staging.wait(connection)
     written.verify()
     _yield_to_owners(connection, mastered.equal)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
+
+
+def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
+    """Tell views and tasks what this part did; how many points it touched, the result's count says."""
+    touching = touched.collect(connection)
+    projection.note(connection)
+    opening.follow(connection)
+    return touching
 
 
 def finish(connection: psycopg.Connection) -> None:
@@ -275,6 +283,7 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         source_records.resolve(connection, source_records.fetch(connection))
         quarantine.add_violations(connection)
     loaded.add(connection, source_id=batch.source_id)
+    opening.follow(connection)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
@@ -335,8 +344,7 @@ def _assemble(
     if mastered.violations:
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
-    touched.collect(connection)
-    projection.note(connection)
+    _pass_on(connection)
     _yield_to_owners(connection, mastered.equal)
     return block
 
@@ -349,8 +357,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
         identity.lock_events(connection)
         due.finish(connection)
         mastered = _master(connection, source_id=journal.HUB)
-        touched.collect(connection)
-        projection.note(connection)
+        _pass_on(connection)
         _yield_to_owners(connection, mastered.equal)
     return taken
 
@@ -369,7 +376,6 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         quarantine.add_violations(connection)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
-        touched.collect(connection)
-        projection.note(connection)
+        _pass_on(connection)
         _yield_to_owners(connection, mastered.equal)
     return staged

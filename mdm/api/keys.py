@@ -96,9 +96,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who makes a request: the key's id and what it may do. A recipient confines it to that one's views and points."""
+    """Who makes a request: the key's id and name, and what it may do.
+
+    A recipient confines it to that one's views and points.
+    """
 
     key_id: int
+    name: str
     scopes: frozenset[str]
     recipient: str | None
     role: str | None
@@ -153,15 +157,15 @@ async def find_caller(connection: psycopg.AsyncConnection[tuple[Any, ...]], toke
         return None
     cursor = await connection.execute(
         """
-        select key_id, scopes, recipient, role, secret_hash from hub.api_key
+        select key_id, name, scopes, recipient, role, secret_hash from hub.api_key
         where prefix = %s and revoked_at is null and (expires_at is null or expires_at > now())
         """,
         [prefix],
     )
     row = await cursor.fetchone()
-    if row is None or not hmac.compare_digest(row[4], _hash(prefix, secret)):
+    if row is None or not hmac.compare_digest(row[5], _hash(prefix, secret)):
         return None
-    return Caller(key_id=row[0], scopes=frozenset(row[1]), recipient=row[2], role=row[3])
+    return Caller(key_id=row[0], name=row[1], scopes=frozenset(row[2]), recipient=row[3], role=row[4])
 
 
 def _hash(prefix: str, secret: str) -> bytes:

@@ -55,6 +55,8 @@ access_log = Table(
     Column("action", Text, nullable=False),
     Column("entity", Text),
     Column("golden_id", BigInteger),
+    Column("kind", Text, comment="What else than a golden record was read: a kind of subject."),
+    Column("subject_id", BigInteger),
     Column("view_id", Integer),
     Column("first_seq", BigInteger),
     Column("last_seq", BigInteger),

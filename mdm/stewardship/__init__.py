@@ -1,1 +1,1 @@
-"""Stewardship: tasks, decisions and approvals of the people who settle what disagrees."""
+"""Stewardship: what waits for a steward, who works on it, and what became of it."""

@@ -50,18 +50,22 @@ class Hub:
         return value
 
 
+def open_hub_session(connection: psycopg.Connection) -> Hub:
+    """Set a session up as a worker does, with the sources registered."""
+    mastering.tune(connection)
+    with connection.transaction():
+        sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
+    return Hub(connection=connection, sources=sources)
+
+
 @pytest.fixture
 def open_hub(hub_dsn: str) -> Iterator[Callable[[], Hub]]:
     """Open sessions on one hub, as several workers do."""
     opened: list[psycopg.Connection] = []
 
     def open_session() -> Hub:
-        connection = db.connect(hub_dsn)
-        opened.append(connection)
-        mastering.tune(connection)
-        with connection.transaction():
-            sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
-        return Hub(connection=connection, sources=sources)
+        opened.append(db.connect(hub_dsn))
+        return open_hub_session(opened[-1])
 
     yield open_session
     for connection in opened:

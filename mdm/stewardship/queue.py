@@ -1,0 +1,196 @@
+"""The queue: which tasks there are, filtered, in an order, a page at a time; the next ones for a steward.
+
+A page goes on after the sort values and the id of the last row, so what is opened, claimed or closed meanwhile neither
+shifts a page nor doubles a row. A task is in the queue from the end of its grace on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+
+from golden_records.rows import Question
+from golden_records.subjects import Kind
+from mdm.stewardship import tasks
+from mdm.stewardship.tasks import COLUMNS, FROM, LAPSED, Deed, State, Task
+
+
+class Sort(StrEnum):
+    """The order of a page: errors first and then by due date; by due date; the oldest first; the last closed first."""
+
+    SEVERITY = "severity"
+    DUE = "due"
+    AGE = "age"
+    CLOSED = "closed"
+
+
+_ORDERS: dict[Sort, tuple[str, ...]] = {
+    Sort.SEVERITY: ("severity", "due_at"),
+    Sort.DUE: ("due_at",),
+    Sort.AGE: ("opened_at",),
+    Sort.CLOSED: ("closed_at",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which tasks: each that is set must hold. Without a state, those that are open or claimed."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    entity: str | None = None
+    item: str | None = None
+    rule: int | None = None
+    source: str | None = None
+    owner: str | None = None
+    severity: str | None = None
+    assignee: str | None = None
+    golden_id: int | None = None
+    opened_before: datetime | None = None
+    opened_after: datetime | None = None
+    due_before: datetime | None = None
+
+    @property
+    def is_of_closed(self) -> bool:
+        """Whether it asks for tasks that are closed."""
+        return self.state in {State.RESOLVED, State.DISMISSED}
+
+
+_CONDITIONS = {
+    "kind": "t.kind = %(kind)s",
+    "entity": "t.entity = %(entity)s",
+    "item": "t.item = %(item)s",
+    "rule": "t.rule = %(rule)s",
+    "source": "t.source_id = (select source_id from golden.source_system where name = %(source)s)",
+    "owner": "t.owner = %(owner)s",
+    "severity": "t.severity = %(severity)s",
+    "assignee": f"t.assignee = %(assignee)s and not {LAPSED}",
+    "golden_id": "t.golden_id = %(golden_id)s",
+    "opened_before": "t.opened_at < %(opened_before)s",
+    "opened_after": "t.opened_at >= %(opened_after)s",
+    "due_before": "t.due_at < %(due_before)s",
+}
+
+_OF_STATE = {
+    None: "t.closed_at is null",
+    State.OPEN: f"t.closed_at is null and (t.state = 'open' or {LAPSED})",
+    State.CLAIMED: f"t.closed_at is null and t.state = 'claimed' and not {LAPSED}",
+    State.RESOLVED: "t.closed_at is not null and t.state = 'resolved'",
+    State.DISMISSED: "t.closed_at is not null and t.state = 'dismissed'",
+}
+
+_FREE = f"(t.state = 'open' and (t.assignee is null or t.assignee = %(by)s) or {LAPSED})"
+_NOT_ANOTHERS = f"(t.assignee is null or t.assignee = %(by)s or {LAPSED})"
+
+# The inner query reads the index of its order alone; the outer one fetches the rows of the page.
+_PAGE = """
+select {columns} from (select t.task_id from hub.task t where {condition} order by {order} limit %(limit)s) p
+join {tables} using (task_id) order by {order}
+"""
+
+_NEXT = """
+select t.task_id from hub.task t where {condition} and {free}
+order by t.severity, t.due_at, t.task_id limit %(limit)s for update skip locked
+"""
+
+_IDS = "select t.task_id from hub.task t where {condition} and {free} order by t.task_id limit %(limit)s"
+
+_LOCK = f"""
+select t.task_id from hub.task t
+where t.task_id = any (%(ids)s) and t.closed_at is null and {_NOT_ANOTHERS} order by t.task_id for update
+"""  # noqa: S608 - made of constants
+
+_SUMMARY = f"""
+select case when {LAPSED} then 'open' else t.state end as state, t.severity, t.owner, t.rule, t.kind,
+       t.due_at < %(now)s as is_overdue, count(*)::int as tasks
+from hub.task t where t.closed_at is null and t.visible_from <= %(now)s group by 1, 2, 3, 4, 5, 6
+"""  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many tasks wait that have all this in common."""
+
+    state: State
+    severity: str
+    owner: str
+    rule: int | None
+    kind: Kind
+    is_overdue: bool
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of the queue: so many rows in an order, after the place where another page ended."""
+
+    limit: int
+    sort: Sort = Sort.SEVERITY
+    after: Sequence[Any] | None = None
+
+
+def place(task: Task, sort: Sort) -> list[Any]:
+    """Return where a page that ends with this task ends, for the next to go on after it."""
+    return [*(getattr(task, column) for column in _ORDERS[sort]), task.task_id]
+
+
+def page(chosen: Filter, asked: Page, *, now: datetime) -> Question[Task]:
+    """Ask for a page of tasks. Tasks that are closed come in the order of Sort.CLOSED alone."""
+    columns = (*_ORDERS[asked.sort], "task_id")
+    backwards = " desc" if asked.sort is Sort.CLOSED else ""
+    condition, parameters = _condition(chosen, now)
+    if asked.after is not None:
+        names = [f"after_{column}" for column in columns]
+        parameters |= dict(zip(names, asked.after, strict=True))
+        sign = "<" if backwards else ">"
+        told = ", ".join(f"%({name})s" for name in names)
+        condition += f" and ({', '.join(f't.{column}' for column in columns)}) {sign} ({told})"
+    order = ", ".join(f"t.{column}{backwards}" for column in columns)
+    text = _PAGE.format(columns=COLUMNS, condition=condition, order=order, tables=FROM)
+    return Question(text=text, parameters=parameters | {"limit": asked.limit}, row=Task)
+
+
+def summary(*, now: datetime) -> Question[Count]:
+    """Ask how many tasks wait, by all that an overview tells apart."""
+    return Question(text=_SUMMARY, parameters={"now": now}, row=Count)
+
+
+def claim_next(
+    connection: psycopg.Connection, chosen: Filter, *, limit: int, deed: Deed, lasts: timedelta
+) -> list[int]:
+    """Claim the most urgent tasks that are free for the steward, at most so many; return their ids.
+
+    Several who do it at once never get the same task, and none waits for another.
+    """
+    condition, parameters = _condition(replace(chosen, state=None), deed.at)
+    query = _NEXT.format(condition=condition, free=_FREE)
+    found = connection.execute(query, parameters | {"by": deed.by, "limit": limit}).fetchall()
+    task_ids = [row[0] for row in found]
+    tasks.claim_held(connection, task_ids, deed=deed, lasts=lasts)
+    return task_ids
+
+
+def select_ids(connection: psycopg.Connection, chosen: Filter, *, limit: int, by: str, now: datetime) -> list[int]:
+    """Return the ids of the tasks of a filter that nobody else has, ascending, at most so many: for bulk work."""
+    condition, parameters = _condition(chosen, now)
+    query = _IDS.format(condition=condition, free=_NOT_ANOTHERS)
+    return [row[0] for row in connection.execute(query, parameters | {"by": by, "limit": limit})]
+
+
+def lock_ids(connection: psycopg.Connection, task_ids: Sequence[int], *, by: str, now: datetime) -> list[int]:
+    """Lock those of these tasks that are not closed and nobody else has; return their ids, ascending."""
+    return [row[0] for row in connection.execute(_LOCK, {"ids": list(task_ids), "by": by, "now": now})]
+
+
+def _condition(chosen: Filter, now: datetime) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = {"now": now}
+    conditions = [_OF_STATE[chosen.state], "t.visible_from <= %(now)s"]
+    for name, condition in _CONDITIONS.items():
+        value = getattr(chosen, name)
+        if value is not None:
+            conditions.append(condition)
+            parameters[name] = value
+    return " and ".join(conditions), parameters
