@@ -29,6 +29,7 @@ override = Table(
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("review_at", Moment),
+    Column("due_since", Moment, comment="Since when it waits to be reviewed."),
     Column("decision_id", BigInteger, nullable=False),
     Column("retired_at", Moment),
     Column("retired_why", Text),

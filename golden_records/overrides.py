@@ -13,8 +13,11 @@ from typing import Any
 
 import orjson
 import psycopg
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
 
 from golden_records import journal
+from golden_records.targets import Target
 
 KEY = "override|"
 
@@ -127,8 +130,8 @@ def retire(connection: psycopg.Connection, override_ids: Sequence[int], *, why: 
     return dict(connection.execute(_RETIRE, parameters).fetchall())
 
 
-def note_retired(connection: psycopg.Connection, override_ids: Sequence[int]) -> None:
-    """Note, after their golden records were mastered anew, that nothing is to be settled of these any longer."""
+def note_touched(connection: psycopg.Connection, override_ids: Sequence[int]) -> None:
+    """Note, after their golden records were mastered anew, that these were retired or reviewed."""
     connection.execute(
         "insert into stage_subject (kind, subject_id, is_open) select 'override', unnest(%s::bigint[]), false",
         [list(override_ids)],
@@ -183,11 +186,12 @@ with own as materialized (
            case when {_OWNER_IS_OTHER} then
                case when o.changed_at is null or o.owner_value <> s.owner_value then s.committed_at
                     else o.changed_at end end as changed_at,
-           coalesce(o.review_at <= s.committed_at, false) as is_for_review
+           case when o.review_at <= s.committed_at then coalesce(o.due_since, s.committed_at) end as due_since
     from seen s join golden.override o using (override_id)
 ), written as (
     update golden.override o
     set owner_value = j.owner_value, owner_change_id = j.owner_change_id, changed_at = j.changed_at,
+        due_since = j.due_since,
         hidden_value = coalesce(o.hidden_value, j.owner_value),
         hidden_change_id = case when o.hidden_value is null then j.owner_change_id else o.hidden_change_id end,
         retired_why = j.why, retired_at = case when j.why is not null then j.committed_at end,
@@ -195,24 +199,110 @@ with own as materialized (
     from judged j
     where o.override_id = j.override_id
         and (o.owner_value is distinct from j.owner_value or o.changed_at is distinct from j.changed_at
-             or o.owner_change_id is distinct from j.owner_change_id or j.why is not null)
+             or o.owner_change_id is distinct from j.owner_change_id or o.due_since is distinct from j.due_since
+             or j.why is not null)
     returning o.override_id
 ), taken as (
     delete from golden.source_record r using judged j
     where j.why is not null and r.source_id = {journal.HUB} and r.source_key = j.source_key
 ), noted as (
     insert into stage_subject (kind, subject_id, is_open)
-    select 'override', override_id, why is null and (changed_at is not null or is_for_review) from judged
-    where override_id in (select override_id from written) or is_for_review
+    select 'override', override_id, why is null and coalesce(changed_at, due_since) is not null from judged
+    where override_id in (select override_id from written)
 )
 select golden_id, committed_at from judged where why = '{Why.EQUAL}'
 """
 
 
-def settle(connection: psycopg.Connection) -> list[Equal]:
+def settle(connection: psycopg.Connection) -> psycopg.Cursor:
     """Note what the owners now say under the overrides of this part, and retire what is over.
 
     An override stands however often the owner sends the same or another value. It is retired on its day, with its
-    golden record, and when its owner says the same: those are returned, to be mastered anew.
+    golden record, and when its owner says the same: list_equal() gives those, to be mastered anew.
     """
-    return [Equal(*row) for row in connection.execute(_SETTLE)]
+    return connection.execute(_SETTLE)
+
+
+def list_equal(settled: psycopg.Cursor) -> list[Equal]:
+    """Return which golden records settle() found to be the owners' again."""
+    return [Equal(*row) for row in settled]
+
+
+_BLOCKING = """
+select distinct l.decision_id from golden.override o
+join golden.override l on l.golden_id = o.golden_id and l.item_group = o.item_group and l.item = o.item
+    and l.retired_at is null and l.override_id <> all (%(made)s)
+where o.override_id = any (%(made)s || %(retired)s)
+union
+select coalesce((select max(n.decision_id) from golden.override n
+                 where n.golden_id = o.golden_id and n.item_group = o.item_group and n.item = o.item
+                     and n.override_id > o.override_id), 0)
+from golden.override o
+where o.override_id = any (%(made)s) and o.retired_why in ('replaced', 'ended')
+"""
+
+_REVIEW = """
+with before as (
+    select override_id, hidden_value, hidden_change_id, changed_at, due_since, review_at from golden.override
+    where override_id = any (%(ids)s) and retired_at is null
+), reviewed as (
+    update golden.override o
+    set hidden_value = coalesce(o.owner_value, o.hidden_value), changed_at = null, due_since = null,
+        hidden_change_id = coalesce(o.owner_change_id, o.hidden_change_id), review_at = %(review_at)s,
+        version = o.version + 1
+    from before where o.override_id = before.override_id
+    returning o.golden_id, o.item_group, o.review_at
+), reviewed_again as (
+    insert into golden.due (due_at, golden_id, item_group)
+    select distinct review_at, golden_id, item_group from reviewed where review_at is not null on conflict do nothing
+)
+select to_jsonb(before) from before
+"""
+
+_RESTORE = """
+with before as (
+    select override_id, hidden_value, hidden_change_id, changed_at, due_since, review_at from golden.override
+    where override_id in (select override_id from jsonb_populate_recordset(null::golden.override, %(before)s))
+), restored as (
+    update golden.override o
+    set hidden_value = r.hidden_value, hidden_change_id = r.hidden_change_id, changed_at = r.changed_at,
+        due_since = r.due_since, review_at = r.review_at, version = o.version + 1
+    from jsonb_populate_recordset(null::golden.override, %(before)s) r where r.override_id = o.override_id
+)
+select to_jsonb(before) from before
+"""
+
+
+def find_target(connection: psycopg.Connection, override_id: int) -> Target | None:
+    """Return what an override is about, whether it still stands or not; None where there is none of this id."""
+    query = "select golden_id, item_group, item from golden.override where override_id = %s"
+    with connection.cursor(row_factory=kwargs_row(Target)) as cursor:
+        return cursor.execute(query, [override_id]).fetchone()
+
+
+def list_golden_ids(connection: psycopg.Connection, override_ids: Sequence[int]) -> list[int]:
+    """Return which golden records these overrides are about, ascending."""
+    query = "select distinct golden_id from golden.override where override_id = any (%s) order by 1"
+    return [row[0] for row in connection.execute(query, [list(override_ids)])]
+
+
+def list_blocking(connection: psycopg.Connection, *, made: Sequence[int], retired: Sequence[int]) -> list[int]:
+    """Return the decisions because of which these overrides cannot be taken back, or let stand again.
+
+    It is 0 for one that has merely ended an override.
+    """
+    asked = {"made": list(made), "retired": list(retired)}
+    return sorted(row[0] for row in connection.execute(_BLOCKING, asked))
+
+
+def review(
+    connection: psycopg.Connection, override_ids: Sequence[int], *, review_at: datetime | None
+) -> list[dict[str, Any]]:
+    """Let overrides stand on what their owners say now, until the next review; return how each was before."""
+    asked = {"ids": list(override_ids), "review_at": review_at}
+    return [row[0] for row in connection.execute(_REVIEW, asked)]
+
+
+def restore(connection: psycopg.Connection, before: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give overrides back what a review changed; return how each was before that."""
+    return [row[0] for row in connection.execute(_RESTORE, {"before": Jsonb(list(before))})]

@@ -113,6 +113,12 @@ def register(connection: psycopg.Connection, source: SourceSystem) -> int:
     return source_id
 
 
+def find_source(connection: psycopg.Connection, name: str) -> int | None:
+    """Return the id of a source system, None where there is none of this name."""
+    row = connection.execute("select source_id from golden.source_system where name = %s", [name]).fetchone()
+    return None if row is None else int(row[0])
+
+
 def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) -> None:
     ranking = [
         (source_id, group.name, _place(group, source.kind), source.participant if group.follows_appointment else None)

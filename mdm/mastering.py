@@ -13,6 +13,7 @@ import polars as pl
 import psycopg
 
 from golden_records import (
+    acceptances,
     assembly,
     catalogue,
     checks,
@@ -30,9 +31,8 @@ from golden_records import (
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
-from golden_records.overrides import Equal
 from mdm.distribution import contracts, feed, projection
-from mdm.stewardship import opening
+from mdm.stewardship import corrections, opening
 
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
@@ -62,7 +62,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mastered:
     violations: int
-    equal: list[Equal]
+    settled: psycopg.Cursor | None
 
 
 def tune(connection: psycopg.Connection) -> None:
@@ -143,7 +143,7 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         touching = _pass_on(connection)
         staging.wait(connection)
     written.verify()
-    _yield_to_owners(connection, mastered.equal)
+    _yield_to_owners(connection, mastered.settled)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
 
 
@@ -221,6 +221,7 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
     """
+    awaited = corrections.look(connection)
     groups = survivorship.list_groups(connection)
     at_point = groups & {*survivorship.AT_POINT}
     violations = 0
@@ -243,15 +244,18 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
         due.note(connection)
         # What follows from appointments is fetched only now; of the hub's own transactions nothing was before.
         is_overridden = source_id == journal.HUB or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
-        equal = overrides.settle(connection) if is_overridden else []
-    return _Mastered(violations=violations, equal=equal)
+        settled = overrides.settle(connection) if is_overridden else None
+        if awaited.fetchone() == (True,):
+            corrections.close_corrected(connection)
+    return _Mastered(violations=violations, settled=settled)
 
 
-def _yield_to_owners(connection: psycopg.Connection, equal: Sequence[Equal]) -> None:
+def _yield_to_owners(connection: psycopg.Connection, settled: psycopg.Cursor | None) -> None:
     """Master anew what overrides were retired of that equal their owners' values, so that the owners are the lineage.
 
     It is as of the last source transaction that showed it, so a replay gives the same.
     """
+    equal = overrides.list_equal(settled) if settled else []
     if not equal:
         return
     golden_ids = sorted({each.golden_id for each in equal})
@@ -345,7 +349,7 @@ def _assemble(
         quarantine.add_violations(connection)
         source_records.drop_quarantined(connection)
     _pass_on(connection)
-    _yield_to_owners(connection, mastered.equal)
+    _yield_to_owners(connection, mastered.settled)
     return block
 
 
@@ -357,8 +361,9 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
         identity.lock_events(connection)
         due.finish(connection)
         mastered = _master(connection, source_id=journal.HUB)
+        acceptances.end_due(connection)
         _pass_on(connection)
-        _yield_to_owners(connection, mastered.equal)
+        _yield_to_owners(connection, mastered.settled)
     return taken
 
 
@@ -377,5 +382,5 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         _pass_on(connection)
-        _yield_to_owners(connection, mastered.equal)
+        _yield_to_owners(connection, mastered.settled)
     return staged

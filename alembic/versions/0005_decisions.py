@@ -74,6 +74,9 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("review_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "due_since", sa.DateTime(timezone=True), nullable=True, comment="Since when it waits to be reviewed."
+        ),
         sa.Column("decision_id", sa.BigInteger(), nullable=False),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retired_why", sa.Text(), nullable=True),
