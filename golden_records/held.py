@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 
-from golden_records import catalogue
+from golden_records import catalogue, rows
 from golden_records.catalogue import Classification
+from golden_records.rows import Question
 
 WITHHELD = "withheld"
 
@@ -60,28 +60,51 @@ class Held:
 
     def key(self, *, reveal: bool = False) -> str:
         """Return the source key, without the MPAN in it unless it is asked for."""
-        return self.source_key if reveal else _MPAN.sub(WITHHELD, self.source_key)
+        return self.source_key if reveal else without_mpan(self.source_key)
 
     def items(self, *, reveal: bool = False) -> dict[str, Any]:
         """Return what the record says, item by item; what identifies a person is withheld unless it is asked for."""
-        values: Mapping[str, Any] = (self.record or {}).get("item_values", {})
-        return {
-            name: value if reveal or value is None or _is_public(self.item_group, name) else WITHHELD
-            for name, value in values.items()
-        }
+        return shown(self.item_group, (self.record or {}).get("item_values", {}), reveal=reveal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which rows of quarantine: each that is set must hold. Only what is held back now, unless `closed`."""
+
+    source: str | None = None
+    rule: int | None = None
+    before: int | None = None
+    closed: bool = False
+
+
+_CONDITIONS = {
+    "source": "s.name = %(source)s",
+    "rule": "q.rule = %(rule)s",
+    "before": "q.quarantine_id < %(before)s",
+}
+
+
+def page(chosen: Chosen, *, limit: int) -> Question[Held]:
+    """Ask for what is held back, the newest first; `before` is the id where another page ended."""
+    told = {name: getattr(chosen, name) for name in _CONDITIONS if getattr(chosen, name) is not None}
+    conditions = [*(_CONDITIONS[name] for name in told), "true" if chosen.closed else "q.closed_at is null"]
+    text = f"{_SELECT} where {' and '.join(conditions)} order by q.quarantine_id desc limit %(limit)s"
+    return Question(text=text, parameters=told | {"limit": limit}, row=Held)
+
+
+def question(quarantine_id: int) -> Question[Held]:
+    """Ask for one row of quarantine."""
+    return Question(text=f"{_SELECT} where q.quarantine_id = %(id)s", parameters={"id": quarantine_id}, row=Held)
 
 
 def list_held(connection: psycopg.Connection, *, limit: int, closed: bool = False) -> list[Held]:
     """Return what is held back, the newest first; with `closed` also what no longer is."""
-    where = "" if closed else "where q.closed_at is null"
-    with connection.cursor(row_factory=class_row(Held)) as cursor:
-        return cursor.execute(f"{_SELECT} {where} order by q.quarantine_id desc limit %s", [limit]).fetchall()
+    return rows.ask(connection, page(Chosen(closed=closed), limit=limit))
 
 
 def find_held(connection: psycopg.Connection, quarantine_id: int) -> Held | None:
     """Return one row of quarantine, or None when there is none of this id."""
-    with connection.cursor(row_factory=class_row(Held)) as cursor:
-        return cursor.execute(f"{_SELECT} where q.quarantine_id = %s", [quarantine_id]).fetchone()
+    return next(iter(rows.ask(connection, question(quarantine_id))), None)
 
 
 def count_open(connection: psycopg.Connection) -> int:
@@ -107,6 +130,19 @@ def list_retriable(connection: psycopg.Connection, *, after: int, limit: int) ->
         [after, limit],
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def without_mpan(text: str) -> str:
+    """Return a text with every MPAN in it withheld."""
+    return _MPAN.sub(WITHHELD, text)
+
+
+def shown(item_group: str, values: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+    """Return values item by item; what identifies a person is withheld unless it is asked for."""
+    return {
+        name: value if reveal or value is None or _is_public(item_group, name) else WITHHELD
+        for name, value in values.items()
+    }
 
 
 def _is_public(item_group: str, name: str) -> bool:

@@ -11,17 +11,32 @@ import uvicorn
 from fastapi import FastAPI
 
 from mdm import db
-from mdm.api import changes, golden_records, health, problems, schemas, snapshots, state, views
+from mdm.api import (
+    changes,
+    golden_records,
+    health,
+    problems,
+    quarantine,
+    schemas,
+    snapshots,
+    state,
+    task_changes,
+    tasks,
+    views,
+)
 from mdm.api.observation import Observation
 from mdm.errors import MdmError
+from mdm.stewardship.terms import USUAL, Terms
 
 _DESCRIPTION = """Golden records of metering points, meters, addresses, contracts and appointments, and each metering
 service's synchronised view of them. Every operation but those of schemas and health needs an API key."""
 
+_PARTS = (views, snapshots, changes, tasks, task_changes, quarantine, schemas, health)
 
-def create(dsn: str, *, revision: str | None = None) -> FastAPI:
+
+def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> FastAPI:
     """Return the application that serves the hub in this database; `revision` is the schema that it needs."""
-    hub = state.make(dsn, revision=revision)
+    hub = state.make(dsn, revision=revision, terms=terms)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -42,8 +57,8 @@ def create(dsn: str, *, revision: str | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(Observation)
     golden_records.add_routes(app)
-    for router in (views.router, snapshots.router, changes.router, schemas.router, health.router):
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
     _complete_openapi(app)
     return app
 
@@ -88,9 +103,9 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()  # uvicorn would raise them again; to have ended in order is success
 
 
-def make_server(dsn: str, *, host: str, port: int) -> Server:
+def make_server(dsn: str, *, host: str, port: int, terms: Terms = USUAL) -> Server:
     """Return a server of the hub in this database, on a free port for port 0; raises AddressTaken."""
-    return Server(create(dsn, revision=db.head()), host=host, port=port)
+    return Server(create(dsn, revision=db.head(), terms=terms), host=host, port=port)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ COMMANDS = {
     "capture": "Capture changes from a source into the hub, or print them as JSON lines.",
     "serve": "Serve golden records and views over HTTP.",
     "status": "Show each source's state, lag and last error.",
+    "task": "Work the stewards' queue: list, claim, comment, resolve and dismiss tasks.",
     "quarantine": "Show what could not be mastered and put it through again.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",

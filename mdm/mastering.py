@@ -33,6 +33,7 @@ from golden_records.due import Cause
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 from mdm.stewardship import corrections, opening
+from mdm.stewardship.terms import USUAL, Terms
 
 _KEYS = ("entity", "key", "alt_key", "point_key", "address_key", "contract_key")
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
@@ -65,7 +66,7 @@ class _Mastered:
     settled: psycopg.Cursor | None
 
 
-def tune(connection: psycopg.Connection) -> None:
+def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
     contracts.load()  # now, and not while the first batch holds the lock of projection
     connection.execute(
@@ -73,6 +74,7 @@ def tune(connection: psycopg.Connection) -> None:
         "set enable_mergejoin = off; set enable_seqscan = off;"
         "set timezone = 'UTC'; set plan_cache_mode = force_custom_plan"
     )
+    opening.tune(connection, terms)
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 

@@ -13,22 +13,7 @@ branch_labels = None
 depends_on = None
 
 _MOMENT = sa.DateTime(timezone=True)
-_ORDERS = {"task_severity_ix": ["severity", "due_at"], "task_due_at_ix": ["due_at"], "task_opened_at_ix": ["opened_at"]}
-_FILTERED = [
-    "kind",
-    "entity",
-    "item",
-    "rule",
-    "source_id",
-    "owner",
-    "severity",
-    "state",
-    "assignee",
-    "claimed_until",
-    "visible_from",
-    "opened_at",
-    "due_at",
-]
+_FILTERED = ["kind", "entity", "item", "rule", "source_id", "owner", "assignee"]
 
 
 def upgrade() -> None:
@@ -104,11 +89,15 @@ def upgrade() -> None:
         schema="hub",
         postgresql_where=sa.text("closed_at is not null"),
     )
-    for name, columns in _ORDERS.items():
-        included = [column for column in _FILTERED if column not in columns]
+    for column in ("due_at", "opened_at"):
         op.create_index(
-            name, "task", [*columns, "task_id"], schema="hub", postgresql_where=live, postgresql_include=included
+            f"task_{column}_ix", "task", ["severity", column, "task_id"], schema="hub", postgresql_where=live
         )
+    op.create_index(
+        "task_claimed_until_ix", "task", ["claimed_until"], schema="hub", postgresql_where=sa.text("state = 'claimed'")
+    )
+    for column in _FILTERED:
+        op.create_index(f"task_{column}_ix", "task", ["severity", column], schema="hub", postgresql_where=live)
     op.create_table(
         "task_event",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,12 +1,16 @@
 """The API's sessions with the hub's database: pools for queries, bound to indexes, and one for writes, which master."""
 
+from functools import partial
 from typing import Any
 
 import psycopg
+from psycopg.rows import class_row
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from golden_records.rows import Question, Row
 from mdm import db, mastering
+from mdm.stewardship.terms import Terms
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -30,7 +34,7 @@ def make_pool(dsn: str, *, size: int, is_checked: bool) -> Pool:
     )
 
 
-def make_writing_pool(dsn: str, *, size: int) -> WritingPool:
+def make_writing_pool(dsn: str, *, size: int, terms: Terms) -> WritingPool:
     """Return a pool, not open yet, of sessions that are set up for mastering; none is kept while nobody writes."""
     return ConnectionPool(
         dsn,
@@ -38,10 +42,17 @@ def make_writing_pool(dsn: str, *, size: int) -> WritingPool:
         max_size=size,
         timeout=10,
         open=False,
-        configure=mastering.tune,
+        configure=partial(mastering.tune, terms=terms),
         check=ConnectionPool.check_connection,
         kwargs={"autocommit": True, "application_name": "mdm serve", "client_encoding": "utf8"},
     )
+
+
+async def ask(pool: Pool, question: Question[Row]) -> list[Row]:
+    """Return what a question is answered with."""
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(question.row)) as cursor:
+        await cursor.execute(question.text, question.parameters)
+        return await cursor.fetchall()
 
 
 async def _configure(connection: Connection) -> None:

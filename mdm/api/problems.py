@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from mdm.distribution.contracts import ContractUnknown
 from mdm.distribution.reading import BeyondHead, NotRetained, ViewEmpty
 from mdm.errors import MdmError
+from mdm.stewardship.queue import SortUnfit
+from mdm.stewardship.tasks import Closed, Stale, Taken, TaskUnknown
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -27,6 +29,11 @@ _STATUS: dict[type[MdmError], HTTPStatus] = {
     ViewEmpty: HTTPStatus.NOT_FOUND,
     BeyondHead: HTTPStatus.CONFLICT,
     NotRetained: HTTPStatus.GONE,
+    TaskUnknown: HTTPStatus.NOT_FOUND,
+    Stale: HTTPStatus.CONFLICT,
+    Taken: HTTPStatus.CONFLICT,
+    Closed: HTTPStatus.CONFLICT,
+    SortUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 POSITIONS = (HTTPStatus.CONFLICT, HTTPStatus.GONE)

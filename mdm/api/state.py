@@ -11,6 +11,7 @@ from mdm.api.authentication import Keyring
 from mdm.api.connections import Pool, WritingPool
 from mdm.api.golden import Reader
 from mdm.api.listener import Listener
+from mdm.stewardship.terms import USUAL, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class State:
     keyring: Keyring
     listener: Listener
     readers: dict[str, Reader] = field(default_factory=dict)
+    terms: Terms = USUAL
     revision: str | None = None
 
     async def open(self) -> None:
@@ -40,7 +42,7 @@ class State:
         await asyncio.to_thread(self.writing_pool.close)
 
 
-def make(dsn: str, *, revision: str | None = None) -> State:
+def make(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> State:
     """Return the state of a server of the hub in this database; `revision` is the schema that it needs."""
     pool = connections.make_pool(dsn, size=8, is_checked=True)
     reading_pool = connections.make_pool(dsn, size=4, is_checked=False)
@@ -48,10 +50,11 @@ def make(dsn: str, *, revision: str | None = None) -> State:
     return State(
         pool=pool,
         reading_pool=reading_pool,
-        writing_pool=connections.make_writing_pool(dsn, size=4),
+        writing_pool=connections.make_writing_pool(dsn, size=4, terms=terms),
         keyring=keyring,
         listener=Listener(dsn, on_revoked=keyring.forget),
         readers={entity: Reader(reading_pool, entity) for entity in catalogue.load().entities},
+        terms=terms,
         revision=revision,
     )
 

@@ -26,7 +26,20 @@ IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="Sent again under it, it is done once."),
 ]
-IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag of what is changed.", examples=['"3"'])]
+IfMatch = Annotated[
+    str,
+    Header(
+        alias="If-Match",
+        pattern='^ *(W/)?"?[0-9]{1,9}"? *$',
+        description="The ETag of what is changed.",
+        examples=['"3"'],
+    ),
+]
+
+
+def keyed(_key: IdempotencyKey = None) -> None:
+    """Declare the header Idempotency-Key, which `perform` reads: a dependency of every route that writes."""
+
 
 REFUSALS = problems.documented(
     HTTPStatus.UNAUTHORIZED,

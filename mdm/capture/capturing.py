@@ -13,6 +13,7 @@ from mdm.capture.mapping import Mapper
 from mdm.capture.refusals import Request
 from mdm.capture.sources import Source
 from mdm.db import Connection
+from mdm.stewardship.terms import USUAL, Terms
 
 _KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 _CLIENT_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 11_000}
@@ -24,7 +25,7 @@ class Captured:
 
     `hub_id` tells this hub's own sessions at the source from another hub's. `batch_rows` is the most that mastering
     takes at once, `linger` the seconds that a batch waits to be filled, `chunk_rows` what is read at once in a load;
-    superseded entries stay in the views' feeds for `feed_days`.
+    superseded entries stay in the views' feeds for `feed_days`; `terms` say when the tasks that follow are due.
     """
 
     source: Source
@@ -36,6 +37,7 @@ class Captured:
     batch_rows: int = 20_000
     linger: float = 0.05
     feed_days: float = 30
+    terms: Terms = USUAL
     readers: int = 2
     chunk_rows: int = chunks.ROWS
     at: Passing = pass_by

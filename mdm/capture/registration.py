@@ -16,6 +16,7 @@ from mdm.capture.status import Watched
 from mdm.db import Connection
 from mdm.errors import MdmError
 from mdm.settings import Settings
+from mdm.stewardship import terms
 
 
 class SourceUnknown(MdmError):
@@ -103,6 +104,7 @@ def captured(hub_dsn: str, source: Source, source_dsn: str, settings: Settings) 
         batch_rows=settings.batch_rows,
         linger=settings.batch_milliseconds / 1000,
         feed_days=settings.feed_days,
+        terms=terms.of(settings),
         at=crashes.armed(os.environ.get("MDM_CRASH_AT")),
     )
 

@@ -73,7 +73,7 @@ class InitialLoad:
         try:
             mapper = self.captured.mapper(self.exported.offset)
             with chunks.connect(self.captured.source_dsn) as source, self.captured.connect_hub() as hub:
-                mastering.tune(hub)
+                mastering.tune(hub, terms=self.captured.terms)
                 source.isolation_level = IsolationLevel.REPEATABLE_READ
                 while (chunk := self._next()) is not None:
                     self._load(source, hub, mapper, chunk)

@@ -67,7 +67,7 @@ def _run_once(captured: Captured, stop: threading.Event, on_lock: Callable[[], N
         if not _await_lock(captured, hub, stop):
             return
         on_lock()
-        mastering.tune(hub)
+        mastering.tune(hub, terms=captured.terms)
         while not stop.is_set():
             state = checkpoint.take_over(hub, captured.source_id)
             Session(captured=captured, hub=hub, stop=stop, state=state).run()

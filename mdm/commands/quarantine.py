@@ -94,10 +94,11 @@ def retry(
     Example: mdm quarantine retry 17 18
     """
     from golden_records import held
-    from mdm import mastering
+    from mdm import mastering, settings
+    from mdm.stewardship import terms
 
     with _hub() as connection:
-        mastering.tune(connection)
+        mastering.tune(connection, terms=terms.of(settings.load()))
         for quarantine_id in quarantine_ids or []:
             _refuse_unless_retriable(_get(connection, quarantine_id))
         tried = _retry(connection, [[each] for each in quarantine_ids]) if quarantine_ids else _retry_all(connection)

@@ -19,6 +19,7 @@ def serve(
     from mdm import app as application
     from mdm import hub, settings, telemetry
     from mdm.capture import registration, status
+    from mdm.stewardship import terms
 
     chosen = settings.load()
     hub_dsn = hub.initialise(chosen)
@@ -27,6 +28,7 @@ def serve(
         hub_dsn,
         host=chosen.api_host if host is None else host,
         port=chosen.api_port if port is None else port,
+        terms=terms.of(chosen),
     )
     typer.echo(f"Listening on {server.url}")
     server.run()

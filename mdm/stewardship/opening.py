@@ -6,16 +6,14 @@ A task that a steward closed stays closed while its subject says the same, and i
 import psycopg
 
 from golden_records import staging, subjects
+from mdm.stewardship.terms import Terms
 
 BY = "hub"
 """Who did it, where no person did."""
 
-DUE_DAYS_ERROR, DUE_DAYS_WARNING = 1.0, 5.0
-
-_DUE = f"""
-s.visible_from + make_interval(secs => 86400 * coalesce(nullif(current_setting(
-    case s.severity when 'E' then 'mdm.due_days_error' else 'mdm.due_days_warning' end, true), '')::float8,
-    case s.severity when 'E' then {DUE_DAYS_ERROR} else {DUE_DAYS_WARNING} end))
+_DUE = """
+s.visible_from + make_interval(secs => 86400 * current_setting(
+    case s.severity when 'E' then 'mdm.due_days_error' else 'mdm.due_days_warning' end)::float8)
 """
 
 _TOLD = "entity, golden_id, item_group, item, rule, source_id, owner, severity, facts"
@@ -67,11 +65,11 @@ select task_id, version, event, clock_timestamp(), '{BY}', outcome, note from (
 """  # noqa: S608 - made of constants
 
 
-def tune(connection: psycopg.Connection, *, error: float, warning: float) -> None:
-    """Tell a session when the tasks that it opens are due: so many days after they are seen, by severity."""
+def tune(connection: psycopg.Connection, terms: Terms) -> None:
+    """Tell a session when the tasks that it opens are due."""
     connection.execute(
         "select set_config('mdm.due_days_error', %s, false), set_config('mdm.due_days_warning', %s, false)",
-        [str(error), str(warning)],
+        [str(terms.due_days_error), str(terms.due_days_warning)],
     )
 
 

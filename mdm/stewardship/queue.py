@@ -4,7 +4,7 @@ A page goes on after the sort values and the id of the last row, so what is open
 shifts a page nor doubles a row. A task is in the queue from the end of its grace on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ import psycopg
 
 from golden_records.rows import Question
 from golden_records.subjects import Kind
+from mdm.errors import MdmError
 from mdm.stewardship import tasks
 from mdm.stewardship.tasks import COLUMNS, FROM, LAPSED, Deed, State, Task
 
@@ -27,11 +28,17 @@ class Sort(StrEnum):
     CLOSED = "closed"
 
 
-_ORDERS: dict[Sort, tuple[str, ...]] = {
-    Sort.SEVERITY: ("severity", "due_at"),
-    Sort.DUE: ("due_at",),
-    Sort.AGE: ("opened_at",),
-    Sort.CLOSED: ("closed_at",),
+class SortUnfit(MdmError):
+    """Tasks of that state have no such order."""
+
+    exit_code = 2
+
+
+_COLUMNS: dict[Sort, tuple[str, ...]] = {
+    Sort.SEVERITY: ("severity", "due_at", "task_id"),
+    Sort.DUE: ("due_at", "task_id"),
+    Sort.AGE: ("opened_at", "task_id"),
+    Sort.CLOSED: ("closed_at", "task_id"),
 }
 
 
@@ -85,10 +92,24 @@ _OF_STATE = {
 _FREE = f"(t.state = 'open' and (t.assignee is null or t.assignee = %(by)s) or {LAPSED})"
 _NOT_ANOTHERS = f"(t.assignee is null or t.assignee = %(by)s or {LAPSED})"
 
-# The inner query reads the index of its order alone; the outer one fetches the rows of the page.
+# In each severity a page is looked for among the first WALKED tasks of the order, where most filters fill it; and where
+# they do not, by the filter's own indexes, for then few match. Nobody knows beforehand which of the two ways is short.
+WALKED = 3000
+_WALK = """
+{name} as materialized (
+    select {sorted} from (select * from hub.task t where {span} order by {order} limit {walked}) t
+    where {condition} order by {order} limit %(limit)s
+), all_{name} as materialized (
+    select {sorted} from hub.task t where {span} and {condition}
+), of_{name} as materialized (
+    select * from {name} where (select count(*) from {name}) = %(limit)s
+    union all
+    (select * from all_{name} t where (select count(*) from {name}) < %(limit)s order by {order} limit %(limit)s)
+)
+"""
 _PAGE = """
-select {columns} from (select t.task_id from hub.task t where {condition} order by {order} limit %(limit)s) p
-join {tables} using (task_id) order by {order}
+with {walks}, page as materialized (select * from ({found}) t order by {order} limit %(limit)s)
+select {columns} from page join {tables} using (task_id) order by {order}
 """
 
 _NEXT = """
@@ -132,25 +153,101 @@ class Page:
     after: Sequence[Any] | None = None
 
 
+def choose_sort(chosen: Filter, asked: Sort | None) -> Sort:
+    """Return the order that is asked for, or the usual one of such tasks; raises SortUnfit for one they do not have."""
+    fitting = [Sort.CLOSED] if chosen.is_of_closed else [Sort.SEVERITY, Sort.DUE, Sort.AGE]
+    if asked is not None and asked not in fitting:
+        raise SortUnfit(f"Tasks of this state are sorted by {' or '.join(fitting)}. Choose one, or give no order.")
+    return asked or fitting[0]
+
+
+def place_length(sort: Sort) -> int:
+    """Return of how many values a place in this order consists."""
+    return len(_COLUMNS[sort])
+
+
+def parse_place(values: Sequence[Any], sort: Sort) -> list[Any]:
+    """Read a place that was carried as JSON; raises TypeError or ValueError for what is none."""
+    return [_PARSERS[column](value) for column, value in zip(_COLUMNS[sort], values, strict=True)]
+
+
+def _id(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**63:
+        raise ValueError("no id")
+    return value
+
+
+def _severity(value: Any) -> str:
+    if value not in {"E", "W"}:
+        raise ValueError("no severity")
+    return str(value)
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "severity": _severity,
+    "due_at": datetime.fromisoformat,
+    "opened_at": datetime.fromisoformat,
+    "closed_at": datetime.fromisoformat,
+    "task_id": _id,
+}
+
+
 def place(task: Task, sort: Sort) -> list[Any]:
     """Return where a page that ends with this task ends, for the next to go on after it."""
-    return [*(getattr(task, column) for column in _ORDERS[sort]), task.task_id]
+    return [getattr(task, column) for column in _COLUMNS[sort]]
 
 
 def page(chosen: Filter, asked: Page, *, now: datetime) -> Question[Task]:
-    """Ask for a page of tasks. Tasks that are closed come in the order of Sort.CLOSED alone."""
-    columns = (*_ORDERS[asked.sort], "task_id")
-    backwards = " desc" if asked.sort is Sort.CLOSED else ""
+    """Ask for a page of tasks. Tasks that are closed come in the order of Sort.CLOSED alone, and no others do."""
     condition, parameters = _condition(chosen, now)
+    order = ", ".join(f"t.{column}{_backwards(asked.sort)}" for column in _COLUMNS[asked.sort])
+    span = _span(chosen, asked)
+    shared = {"order": order, "condition": condition, "walked": WALKED}
+    shared["sorted"] = ", ".join(f"t.{column}" for column in _COLUMNS[asked.sort])
+    spans = (
+        {"closed": span}
+        if chosen.is_of_closed
+        else {
+            f"severity_{severity.lower()}": f"{span} and t.severity = '{severity}'" for severity in _severities(chosen)
+        }
+    )
+    text = _PAGE.format(
+        walks=", ".join(_WALK.format(name=name, span=each, **shared) for name, each in spans.items()),
+        found=" union all ".join(f"table of_{name}" for name in spans),
+        columns=COLUMNS,
+        tables=FROM,
+        order=order,
+    )
+    return Question(text=text, parameters=parameters | _after(asked) | {"limit": asked.limit}, row=Task)
+
+
+def _severities(chosen: Filter) -> Sequence[str]:
+    return [severity for severity in ("E", "W") if chosen.severity in {None, severity}]
+
+
+def _backwards(sort: Sort) -> str:
+    return " desc" if sort is Sort.CLOSED else ""
+
+
+def _span(chosen: Filter, asked: Page) -> str:
+    """Return the part of an order's index that a page may come from. Nothing is due before it was opened."""
+    conditions = ["t.closed_at is not null" if chosen.is_of_closed else "t.closed_at is null"]
+    if chosen.opened_before is not None and asked.sort is Sort.AGE:
+        conditions.append("t.opened_at < %(opened_before)s")
+    if chosen.opened_after is not None and not chosen.is_of_closed:
+        conditions.append(f"t.{'opened_at' if asked.sort is Sort.AGE else 'due_at'} >= %(opened_after)s")
+    if chosen.due_before is not None and asked.sort in {Sort.SEVERITY, Sort.DUE}:
+        conditions.append("t.due_at < %(due_before)s")
     if asked.after is not None:
-        names = [f"after_{column}" for column in columns]
-        parameters |= dict(zip(names, asked.after, strict=True))
-        sign = "<" if backwards else ">"
-        told = ", ".join(f"%({name})s" for name in names)
-        condition += f" and ({', '.join(f't.{column}' for column in columns)}) {sign} ({told})"
-    order = ", ".join(f"t.{column}{backwards}" for column in columns)
-    text = _PAGE.format(columns=COLUMNS, condition=condition, order=order, tables=FROM)
-    return Question(text=text, parameters=parameters | {"limit": asked.limit}, row=Task)
+        columns = ", ".join(f"t.{column}" for column in _COLUMNS[asked.sort])
+        values = ", ".join(f"%({name})s" for name in _after(asked))
+        conditions.append(f"({columns}) {'<' if asked.sort is Sort.CLOSED else '>'} ({values})")
+    return " and ".join(conditions)
+
+
+def _after(asked: Page) -> dict[str, Any]:
+    names = [f"after_{column}" for column in _COLUMNS[asked.sort]]
+    return {} if asked.after is None else dict(zip(names, asked.after, strict=True))
 
 
 def summary(*, now: datetime) -> Question[Count]:

@@ -85,6 +85,11 @@ class Task:
     decision_id: int | None
     note: str | None
 
+    def __post_init__(self) -> None:
+        """Take the words of a row for what they are."""
+        object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "state", State(self.state))
+
     @property
     def is_closed(self) -> bool:
         """Whether nobody needs to work on it."""
