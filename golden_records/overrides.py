@@ -153,10 +153,11 @@ _OWNER_IS_OTHER = (
     f" ({_PLAIN.format('coalesce(o.hidden_value, s.owner_value)')}, {_PLAIN.format('o.value')})"
 )
 
+# Of how many staged records are the hub's nothing is known beforehand: asked for with "<=" they are taken for many.
 _SETTLE = f"""
 with own as materialized (
-    select golden_id, item_group, source_key from stage_existing where source_id = {journal.HUB}
-    union select golden_id, item_group, source_key from stage_version where source_id = {journal.HUB} and op = 'u'
+    select golden_id, item_group, source_key from stage_existing where source_id <= {journal.HUB}
+    union select golden_id, item_group, source_key from stage_version where source_id <= {journal.HUB} and op <> 'd'
 ), survivor as materialized (
     select distinct on (s.golden_id, s.item_group) s.golden_id, s.item_group, t.committed_at,
            coalesce(s.copies, array[s.item_values]) as copies, coalesce(s.candidates, array[s.change_id]) as candidates

@@ -13,8 +13,11 @@ from fastapi import FastAPI
 from mdm import db
 from mdm.api import (
     changes,
+    corrections,
+    decisions,
     golden_records,
     health,
+    overrides,
     problems,
     quarantine,
     schemas,
@@ -26,17 +29,30 @@ from mdm.api import (
 )
 from mdm.api.observation import Observation
 from mdm.errors import MdmError
+from mdm.stewardship.approvals import NONE, Policy
 from mdm.stewardship.terms import USUAL, Terms
 
 _DESCRIPTION = """Golden records of metering points, meters, addresses, contracts and appointments, and each metering
 service's synchronised view of them. Every operation but those of schemas and health needs an API key."""
 
-_PARTS = (views, snapshots, changes, tasks, task_changes, quarantine, schemas, health)
+_PARTS = (
+    views,
+    snapshots,
+    changes,
+    tasks,
+    task_changes,
+    decisions,
+    overrides,
+    corrections,
+    quarantine,
+    schemas,
+    health,
+)
 
 
-def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> FastAPI:
+def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL, policy: Policy = NONE) -> FastAPI:
     """Return the application that serves the hub in this database; `revision` is the schema that it needs."""
-    hub = state.make(dsn, revision=revision, terms=terms)
+    hub = state.make(dsn, revision=revision, terms=terms, approvals=policy)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -103,9 +119,9 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()  # uvicorn would raise them again; to have ended in order is success
 
 
-def make_server(dsn: str, *, host: str, port: int, terms: Terms = USUAL) -> Server:
+def make_server(dsn: str, *, host: str, port: int, terms: Terms = USUAL, policy: Policy = NONE) -> Server:
     """Return a server of the hub in this database, on a free port for port 0; raises AddressTaken."""
-    return Server(create(dsn, revision=db.head(), terms=terms), host=host, port=port)
+    return Server(create(dsn, revision=db.head(), terms=terms, policy=policy), host=host, port=port)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -137,12 +137,7 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.BigInteger(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reply", sa.Text(), nullable=True),
-        sa.Column(
-            "sender_reference",
-            sa.Text(),
-            nullable=True,
-            comment="The owner's own reference: never used twice by one sender (MSG1006).",
-        ),
+        sa.Column("sender_reference", sa.Text(), nullable=True, comment="The owner's own, of its last reply."),
         sa.Column("replied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
@@ -150,7 +145,6 @@ def upgrade() -> None:
             "state in ('open', 'accepted', 'rejected', 'corrected', 'withdrawn')", name=op.f("correction_state_ck")
         ),
         sa.PrimaryKeyConstraint("correction_id", name=op.f("correction_pk")),
-        sa.UniqueConstraint("recipient", "sender_reference", name=op.f("correction_recipient_sender_reference_uq")),
         sa.UniqueConstraint("reference", name=op.f("correction_reference_uq")),
         schema="hub",
         comment="What owners are asked to correct, and what they said to it. It closes itself when the owner's system says the value that was asked for.",
@@ -170,7 +164,16 @@ def upgrade() -> None:
         sa.Column("correction_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "sender_reference",
+            sa.Text(),
+            nullable=True,
+            comment="Of the owner's reply: never used twice by one sender (MSG1006).",
+        ),
         sa.PrimaryKeyConstraint("recipient", "seq", name=op.f("correction_entry_pk")),
+        sa.UniqueConstraint(
+            "recipient", "sender_reference", name=op.f("correction_entry_recipient_sender_reference_uq")
+        ),
         schema="hub",
         comment="The view of corrections of each owner's system: one entry a change of a correction's state.",
     )

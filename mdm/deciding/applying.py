@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from golden_records import journal, masking, overrides
+from golden_records import journal, overrides
 from golden_records.due import Cause
 from mdm import mastering
 from mdm.deciding import kinds, looking, orders
@@ -38,13 +38,8 @@ def decide(connection: psycopg.Connection, order: Order, maker: Maker, policy: P
 
 def wanting(policy: Policy, kind: Kind, decided: Sequence[Judged], maker: Maker) -> Maker:
     """Return the maker with the reason why another has to approve, if another has to."""
-    classified = (
-        each
-        for matter, payload in decided
-        if matter.target is not None and kind in kinds.SETS_VALUES
-        for name, each in masking.classifications(matter.target.item_group).items()
-        if name in (payload.get("value") or (matter.target.item,)) or not matter.target.item
-    )
+    targets = (matter.target for matter, _ in decided if kind in kinds.SETS_VALUES)
+    classified = (item.classification for target in targets if target for item in target.items)
     count = sum(max(len(matter.task_ids), 1) for matter, _ in decided)
     return replace(maker, wants_approval=policy.wanted(kind, classified=classified, tasks=count))
 

@@ -6,7 +6,7 @@ effect. INVERSES: takes a part of an effect back and gives the effect of that, s
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -32,7 +32,7 @@ class Frame:
     maker: Maker
 
 
-def judge_take(_connection: psycopg.Connection, matter: Matter, terms: Terms, _at: datetime) -> Judged:
+def judge_take(_connection: psycopg.Connection, matter: Matter, terms: Terms, at: datetime) -> Judged:
     """Take what a source says of the item, or of the whole of an atomic group."""
     seen = matter.whole()
     if terms.source is None:
@@ -40,12 +40,14 @@ def judge_take(_connection: psycopg.Connection, matter: Matter, terms: Terms, _a
     if not seen.said:
         raise Refused(f"{terms.source} says nothing of this. Take another source's value, or enter one.")
     _refuse_keys(seen)
+    _refuse_dates(terms, at)
     return {"value": dict(seen.said)}
 
 
-def judge_enter(connection: psycopg.Connection, matter: Matter, terms: Terms, _at: datetime) -> Judged:
+def judge_enter(connection: psycopg.Connection, matter: Matter, terms: Terms, at: datetime) -> Judged:
     """Enter a value that the catalogue allows and that no rule of severity E speaks against."""
     seen = matter.whole()
+    _refuse_dates(terms, at)
     if not terms.values:
         raise Refused("Say which value is to stand: values, by the names of their items.")
     given, faults = entering.check(seen.target, terms.values)
@@ -66,8 +68,9 @@ def judge_enter(connection: psycopg.Connection, matter: Matter, terms: Terms, _a
 def judge_accept(connection: psycopg.Connection, matter: Matter, terms: Terms, at: datetime) -> Judged:
     """Accept the difference until a date."""
     seen = matter.whole()
-    if terms.until is None or terms.until <= at:
-        raise Refused("Say until when the difference is accepted: a date that is still to come.")
+    if terms.until is None:
+        raise Refused("Say until when the difference is accepted.")
+    _refuse_dates(terms, at)
     items = [item.name for item in seen.target.items]
     found = acceptances.list_conflicts(
         connection, seen.target.golden_id, seen.target.item_group, items=items, source_id=None
@@ -114,9 +117,18 @@ def judge_review(_connection: psycopg.Connection, matter: Matter, terms: Terms, 
     seen = matter.whole()
     if not seen.is_overridden:
         raise Refused("No override stands here.")
-    if terms.review_at is not None and terms.review_at <= at:
-        raise Refused("The next review is on a date that is still to come.")
+    _refuse_dates(terms, at)
     return {"override_id": seen.override_id}
+
+
+_LONGEST = timedelta(days=36_525)
+
+
+def _refuse_dates(terms: Terms, at: datetime) -> None:
+    for name in ("until", "expires_at", "review_at"):
+        said = getattr(terms, name)
+        if said is not None and not at < said < at + _LONGEST:
+            raise Refused(f"{name} is a date that is still to come, within a hundred years.")
 
 
 def _refuse_keys(seen: Seen) -> None:

@@ -107,10 +107,10 @@ _ENTER = """
     on conflict (recipient) do update set last_seq = h.last_seq + excluded.last_seq
     returning recipient, last_seq
 ), entered as (
-    insert into hub.correction_entry (recipient, seq, correction_id, state, at)
+    insert into hub.correction_entry (recipient, seq, correction_id, state, at, sender_reference)
     select recipient, last_seq - count(*) over (partition by recipient)
                + row_number() over (partition by recipient order by correction_id),
-           correction_id, state, {at}
+           correction_id, state, {at}, {sender}
     from {changed} join head using (recipient)
 )
 """
@@ -127,7 +127,7 @@ with made as (
     join golden.source_system s using (source_id)
     order by decision_id
     returning correction_id, decision_id, recipient, state
-) {_ENTER.format(changed="made", at="%(at)s")}
+) {_ENTER.format(changed="made", at="%(at)s", sender="null")}
 select decision_id, correction_id from made
 """  # noqa: S608 - made of constants
 
@@ -137,7 +137,7 @@ with changed as (
     set state = %(state)s, closed_at = %(closed_at)s, version = version + 1
     where correction_id = any (%(ids)s) and state <> 'corrected' and state <> %(state)s
     returning correction_id, recipient, state
-) {_ENTER.format(changed="changed", at="%(at)s")}
+) {_ENTER.format(changed="changed", at="%(at)s", sender="null")}
 select correction_id from changed
 """  # noqa: S608 - made of constants
 
@@ -148,7 +148,7 @@ with changed as (
         closed_at = case when %(state)s = 'rejected' then %(at)s end
     where reference = %(reference)s and recipient = %(recipient)s and closed_at is null
     returning correction_id, recipient, state, version
-) {_ENTER.format(changed="changed", at="%(at)s")}
+) {_ENTER.format(changed="changed", at="%(at)s", sender="%(sender)s")}
 select version from changed
 """  # noqa: S608 - made of constants
 
@@ -193,7 +193,7 @@ with said as (
     update hub.correction c set state = 'corrected', closed_at = {_NOW}, version = version + 1
     from said where c.correction_id = said.correction_id
     returning c.correction_id, c.recipient, c.state
-) {_ENTER.format(changed="changed", at=_NOW)}
+) {_ENTER.format(changed="changed", at=_NOW, sender="null")}
 select correction_id from changed
 """  # noqa: S608 - made of constants
 

@@ -88,12 +88,11 @@ correction = Table(
     Column("decision_id", BigInteger, nullable=False),
     Column("asked_at", _Moment, nullable=False),
     Column("reply", Text),
-    Column("sender_reference", Text, comment="The owner's own reference: never used twice by one sender (MSG1006)."),
+    Column("sender_reference", Text, comment="The owner's own, of its last reply."),
     Column("replied_at", _Moment),
     Column("closed_at", _Moment),
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("state in ('open', 'accepted', 'rejected', 'corrected', 'withdrawn')", name="state"),
-    UniqueConstraint("recipient", "sender_reference"),
     Index("correction_awaited_ix", "golden_id", postgresql_where=text("closed_at is null")),
     schema=SCHEMA,
     comment="What owners are asked to correct, and what they said to it. It closes itself when the owner's system says "
@@ -118,6 +117,8 @@ correction_entry = Table(
     Column("correction_id", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("at", _Moment, nullable=False),
+    Column("sender_reference", Text, comment="Of the owner's reply: never used twice by one sender (MSG1006)."),
+    UniqueConstraint("recipient", "sender_reference"),
     schema=SCHEMA,
     comment="The view of corrections of each owner's system: one entry a change of a correction's state.",
 )

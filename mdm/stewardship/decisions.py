@@ -237,6 +237,11 @@ def mark_undone(connection: psycopg.Connection, decision: Decision, *, undone_by
     )
 
 
+def question_of(decision_id: int) -> Question[Decision]:
+    """Ask for one decision."""
+    return Question(text=f"{_SELECT} where decision_id = %(id)s", parameters={"id": decision_id}, row=Decision)
+
+
 def question(chosen: Filter, *, limit: int, before: int | None = None) -> Question[Decision]:
     """Ask for decisions, the newest first, those older than one of this id."""
     conditions = ["true"] if chosen.parent_id is not None else ["parent_id is null"]

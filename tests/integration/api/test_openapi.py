@@ -9,7 +9,7 @@ from schemathesis.core.result import Ok
 
 from tests.integration.api.conftest import Api
 
-STEWARDS = ("/v1/tasks", "/v1/quarantine")
+STEWARDS = ("/v1/tasks", "/v1/quarantine", "/v1/decisions", "/v1/overrides", "/v1/corrections")
 
 BOUNDED = settings(
     max_examples=10,
@@ -23,7 +23,7 @@ BOUNDED = settings(
 def test_answers_are_as_documented(api: Api) -> None:
     """Send each operation what its schema allows and what it does not; every answer is one that is documented."""
     service = api.key("view:read", "golden:read", role="MSS", recipient="BOLT")
-    steward = api.key("steward:read", "steward:write")
+    steward = api.key("steward:read", "steward:write", "steward:approve")
     described = schemathesis.openapi.from_url(f"{api.url}/v1/openapi.json")
     for operation in [found.ok() for found in described.get_all_operations() if isinstance(found, Ok)]:
 

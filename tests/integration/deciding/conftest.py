@@ -37,6 +37,11 @@ class Desk:
         self.hub.change(source, point(mpan(number), "segment", market_segment=copy))
         return self.task(self.golden_id(number))
 
+    def differ_many(self, numbers: range, *, source: str) -> None:
+        """Let the market segment of many points be copied wrongly by a source: U."""
+        for system, segment in (("smrs10", "S"), (source, "U")):
+            self.hub.change(system, *(point(mpan(number), "segment", market_segment=segment) for number in numbers))
+
     def golden_id(self, number: int) -> int:
         """Return the golden id of a point."""
         found = self.hub.value("select golden_id from golden.crosswalk where key = %s", mpan(number))
