@@ -8,7 +8,7 @@ from datetime import datetime
 
 import psycopg
 
-from golden_records import identity, overrides, reference, rows, targets
+from golden_records import identity, overridden, overrides, reference, rows, targets
 from golden_records.subjects import Kind as Subject
 from golden_records.targets import Seen, Target
 from mdm.deciding.orders import About, Matter, Outdated, OverrideUnknown, Refused
@@ -103,6 +103,14 @@ def _matters(connection: psycopg.Connection, ids: Sequence[int], deed: Deed, sou
     return [*valued, *(Matter(task_ids=[task.task_id]) for task in bare)]
 
 
+def version_of(connection: psycopg.Connection, override_id: int) -> int:
+    """Return the version at which an override is now; raises OverrideUnknown."""
+    found = rows.ask(connection, overridden.question(override_id))
+    if not found:
+        raise _unknown(override_id)
+    return found[0].version
+
+
 def target_of(task: Task) -> Target | None:
     """Return what value a task is about; None where it is about a record."""
     if task.golden_id is None or task.entity is None or task.item_group is None:
@@ -124,8 +132,12 @@ def _target_of(decision: Decision) -> Target | None:
 def _override(connection: psycopg.Connection, about: About) -> Target:
     found = overrides.find_target(connection, about.override_id or 0)
     if found is None:
-        raise OverrideUnknown(f"There is no override {about.override_id}. 'mdm override list' shows what there is.")
+        raise _unknown(about.override_id or 0)
     return found
+
+
+def _unknown(override_id: int) -> OverrideUnknown:
+    return OverrideUnknown(f"There is no override {override_id}. 'mdm override list' shows what there is.")
 
 
 def _item(connection: psycopg.Connection, about: About) -> Target:

@@ -70,6 +70,35 @@ def summary(decision: Decision) -> str:
     return f"{decision.decision_id:>8}  {decision.kind:10} {state:18} {about:24.24} {made}  {decision.decided_by:.20}"
 
 
+def override_line(override: Override) -> str:
+    """Return an override in one line, without values."""
+    about = override.item or override.item_group
+    state = override.retired_why or ("hides a change" if override.changed_at else "due" if override.due_since else "-")
+    ends = f"{override.expires_at:%Y-%m-%d}" if override.expires_at else "-"
+    return (
+        f"{override.override_id:>8}  {override.entity:14} {override.golden_id:>10}  {about:24.24} {state:14}  "
+        f"ends {ends:10}  {override.author:.20}"
+    )
+
+
+def correction_line(correction: Correction) -> str:
+    """Return a correction request in one line, without values."""
+    about = correction.item or correction.item_group
+    asked = f"{correction.asked_at:%Y-%m-%d %H:%M}"
+    return f"{correction.reference:13} {correction.recipient:6} {correction.state:10} {about:24.24} {asked}"
+
+
+def trial_lines(told: Mapping[str, Any]) -> str:
+    """Return what a bulk decision would do, in lines."""
+    head = f"{told['tasks']:,} tasks about {told['items']:,} items; {told['refused']:,} items cannot be decided on so."
+    wants = [f"It would wait for approval: {told['wants_approval']}."] if told["wants_approval"] else []
+    examples = [
+        f"  task {each['tasks'][0]}: {_plain(each['is'])} -> {_plain(each['becomes'])}" for each in told["examples"]
+    ]
+    refusals = [f"  task {each['tasks'][0]}: {each['why']}" for each in told["refusals"]]
+    return "\n".join([head, *wants, *examples, *refusals, "Nothing was done: leave --dry-run out to do it."])
+
+
 def lines(told: Mapping[str, Any]) -> str:
     """Return what is told of one thing, a line for each that there is to tell."""
     return "\n".join(

@@ -29,6 +29,7 @@ _GOLDEN = ("metering_point", "meter", "address", "contract", "appointment")
 class Desk:
     """A hub and what stewards decide in it."""
 
+    dsn: str
     hub: Hub
 
     def differ(self, number: int, copy: str = "A", *, source: str = "mds") -> Task:
@@ -136,4 +137,4 @@ def maker(by: str, *, reason: str = "seen on site") -> Maker:
 def desk(hub_server: EmbeddedServer) -> Iterator[Desk]:
     """One hub for the tests of a module; each works on points of its own."""
     with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, db.connect(dsn) as connection:
-        yield Desk(hub=open_hub_session(connection))
+        yield Desk(dsn=dsn, hub=open_hub_session(connection))

@@ -30,7 +30,7 @@ WRITE = ("steward:read", "steward:write")
 def served(hub_server: EmbeddedServer) -> Iterator[tuple[Api, Desk]]:
     """A hub of its own, served."""
     with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, db.connect(dsn) as connection:
-        desk = Desk(hub=open_hub_session(connection))
+        desk = Desk(dsn=dsn, hub=open_hub_session(connection))
         server = app.Server(app.create(dsn, policy=POLICY), host="127.0.0.1", port=0)
         with running(server):
             yield Api(url=server.url, market=Market(dsn=dsn, connection=connection), server=server), desk
