@@ -1,4 +1,4 @@
-"""What is open, counted for Prometheus: records held back and copies that differ. No metric shows a key or a value."""
+"""What is open, counted for Prometheus: records held back, copies that differ, tasks. No metric shows a key."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mdm.db import Connection
+from mdm.stewardship import queue
 
 _QUARANTINED = """
 select s.name, count(q.quarantine_id)
@@ -24,10 +25,14 @@ where s.kind <> 'HUB' group by s.name, o.owner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """How much is open: records held back by source; conflicts by the source that differs and the item's owner."""
+    """How much is open: records held back by source; conflicts by the source that differs and the item's owner.
+
+    Tasks that are open or claimed by severity and by who is accountable.
+    """
 
     quarantined: Mapping[str, int]
     conflicts: Mapping[tuple[str, str], int]
+    tasks: Mapping[tuple[str, str], int]
 
 
 def count(hub: Connection) -> Findings:
@@ -35,6 +40,7 @@ def count(hub: Connection) -> Findings:
     return Findings(
         quarantined=dict(hub.execute(_QUARANTINED).fetchall()),
         conflicts={(source, owner): found for source, owner, found in hub.execute(_CONFLICTS)},
+        tasks=queue.count_waiting(hub),
     )
 
 
@@ -50,4 +56,9 @@ def metrics(findings: Findings) -> Iterator[Metric]:
     )
     for labels, found in findings.conflicts.items():
         differing.add_metric(labels, found)
-    yield from (held, differing)
+    waiting = GaugeMetricFamily(
+        "mdm_tasks_open", "Tasks that are open or claimed, by severity and owner", labels=["severity", "owner"]
+    )
+    for labels, found in findings.tasks.items():
+        waiting.add_metric(labels, found)
+    yield from (held, differing, waiting)

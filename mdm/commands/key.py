@@ -18,7 +18,8 @@ def create(
     scope: Annotated[
         list[str],
         typer.Option(
-            help="view:read, view:read-all, golden:read or golden:read-identified; may be given more than once."
+            help="view:read, view:read-all, golden:read, golden:read-identified, steward:read, steward:write or "
+            "steward:approve; may be given more than once."
         ),
     ],
     role: str = typer.Option(None, help="For a service: its role, MSS, MSA, UMSO or MDS."),

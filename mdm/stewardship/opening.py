@@ -21,6 +21,12 @@ _RENEWED = ", ".join(f"{column} = s.{column}" for column in _TOLD.split(", "))
 _STORED = ", ".join(f"t.{column}" for column in _TOLD.split(", "))
 _PRESENT = ", ".join(f"s.{column}" for column in _TOLD.split(", "))
 
+# Whoever changes one of these tasks now is waited for, so that what follows sees what became of it.
+_LOCK = """
+select t.task_id from hub.task t join (select distinct kind, subject_id from stage_subject) s using (kind, subject_id)
+order by t.task_id for update of t
+"""
+
 # The parts of one statement see the tables as they were before it, so each task is taken by one of them at the most.
 _FOLLOW = f"""
 with asked as materialized (
@@ -78,4 +84,5 @@ def follow(connection: psycopg.Connection) -> None:
     if not subjects.octets_noted(connection):
         return
     with staging.pipelined(connection):
+        connection.execute(_LOCK)
         connection.execute(_FOLLOW)

@@ -131,6 +131,19 @@ from hub.task t where t.closed_at is null and t.visible_from <= %(now)s group by
 """  # noqa: S608 - made of constants
 
 
+# Every owner stands beside both severities, so that what was settled is seen to be 0 and does not merely vanish.
+_WAITING = """
+with waiting as (
+    select severity, owner, count(*) as tasks from hub.task
+    where closed_at is null and visible_from <= now() group by severity, owner
+)
+select s.severity, o.owner, coalesce(w.tasks, 0)
+from (values ('E'), ('W')) s (severity)
+cross join (select owner from golden.catalogue_item union select owner from waiting) o
+left join waiting w using (severity, owner)
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """How many tasks wait that have all this in common."""
@@ -255,6 +268,11 @@ def summary(*, now: datetime) -> Question[Count]:
     return Question(text=_SUMMARY, parameters={"now": now}, row=Count)
 
 
+def count_waiting(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
+    """Return how many tasks wait now, by severity and owner."""
+    return {(severity, owner): tasks for severity, owner, tasks in connection.execute(_WAITING)}
+
+
 def claim_next(
     connection: psycopg.Connection, chosen: Filter, *, limit: int, deed: Deed, lasts: timedelta
 ) -> list[int]:
@@ -284,7 +302,8 @@ def lock_ids(connection: psycopg.Connection, task_ids: Sequence[int], *, by: str
 
 def _condition(chosen: Filter, now: datetime) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = {"now": now}
-    conditions = [_OF_STATE[chosen.state], "t.visible_from <= %(now)s"]
+    seen = "t.closed_at" if chosen.is_of_closed else "%(now)s"  # what was settled in its grace, nobody was asked for
+    conditions = [_OF_STATE[chosen.state], f"t.visible_from <= {seen}"]
     for name, condition in _CONDITIONS.items():
         value = getattr(chosen, name)
         if value is not None:

@@ -11,6 +11,7 @@ class Name(StrEnum):
 
     CAPTURE_RATE = "capture_rate"
     GOLDEN_READ = "golden_read"
+    QUEUE_PAGE = "queue_page"
     POPULATION_RATE = "population_rate"
     INITIAL_LOAD = "initial_load"
     FEED_LATENCY = "feed_latency"
@@ -46,6 +47,14 @@ BUDGETS = {
             unit="requests/s",
             first=0.5,
             then=0.8,
+        ),
+        Budget(
+            name=Name.QUEUE_PAGE,
+            title="page of the stewards' queue at 100,000 open tasks, over every filter and sort, p99",
+            unit="ms",
+            first=100,
+            then=50,
+            is_ceiling=True,
         ),
         Budget(
             name=Name.POPULATION_RATE,

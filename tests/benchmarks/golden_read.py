@@ -61,7 +61,7 @@ def measure(
     dsn = server.ensure_database(name)
     try:
         key = prepare(dsn, records)
-        with _served("hub", dsn) as ours, _served("plain", dsn) as plain:
+        with served("hub", dsn) as ours, served("plain", dsn) as plain:
             return compare(f"{ours}/v1/metering-points/", f"{plain}/", key, (records, rounds, seconds))
     finally:
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
@@ -114,7 +114,7 @@ async def _ask(url: str, key: str, records: int, deadline: float) -> int:
 
 
 @contextmanager
-def _served(side: str, dsn: str) -> Iterator[str]:
+def served(side: str, dsn: str) -> Iterator[str]:
     """Run one side in a process; give its address."""
     command = [sys.executable, "-m", "tests.benchmarks.golden_read", "--serve", side, "--dsn", dsn]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -23,6 +23,7 @@ from tests.benchmarks import (
     installation,
     mastering_rate,
     population_rate,
+    queue_page,
     worker_memory,
 )
 from tests.benchmarks.budgets import BUDGETS, Measured, Name, Result, as_json
@@ -40,6 +41,7 @@ class Size:
     capture_transactions: int = 5_000
     capture_rows: int = 500_000
     golden_records: int = 1_000_000
+    tasks: int = 100_000
     points: int = 20_000
     changes: int = 150_000
     seconds: float = 60.0
@@ -51,6 +53,7 @@ QUICK = Size(
     capture_transactions=500,
     capture_rows=50_000,
     golden_records=20_000,
+    tasks=5_000,
     points=2_000,
     changes=10_000,
     seconds=10.0,
@@ -82,6 +85,8 @@ class Suite:
                 measured = self._capture_rate()
             case Name.GOLDEN_READ:
                 measured = self._golden_read()
+            case Name.QUEUE_PAGE:
+                measured = queue_page.measure(self._opened().hub, tasks=self.size.tasks)
             case Name.POPULATION_RATE:
                 measured = population_rate.of(self._fill(), self.size.points)
             case Name.INITIAL_LOAD:

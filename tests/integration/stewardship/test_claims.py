@@ -190,16 +190,15 @@ def test_a_comment_is_kept_whoever_has_the_task_and_when_it_is_closed(desk: Desk
 
 
 def test_a_closed_task_is_neither_claimed_nor_assigned_nor_closed_again(desk: Desk) -> None:
-    task_id = desk.new().task_id
-    with desk.hub.connection.transaction():
-        tasks.dismiss(desk.hub.connection, task_id, version=1, deed=deed(note="nothing"))
-    for act in (
-        lambda: claim(desk, task_id),
-        lambda: tasks.resolve(desk.hub.connection, task_id, version=2, deed=deed(note="again")),
-        lambda: tasks.assign(desk.hub.connection, task_id, version=2, deed=deed(), assignee="ben"),
-    ):
-        with pytest.raises(Closed, match="dismissed already"):
-            act()
+    task_id, connection = desk.new().task_id, desk.hub.connection
+    with connection.transaction():
+        tasks.dismiss(connection, task_id, version=1, deed=deed(note="nothing"))
+    with pytest.raises(Closed, match="dismissed already"):
+        claim(desk, task_id)
+    with pytest.raises(Closed, match="dismissed already"):
+        tasks.resolve(connection, task_id, version=2, deed=deed(note="again"))
+    with pytest.raises(Closed, match="dismissed already"):
+        tasks.assign(connection, task_id, version=2, deed=deed(), assignee="ben")
 
 
 def test_a_task_that_is_none_is_told_so(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """mdm task: the queue is worked from the command line, in tables that fit and in JSON."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run mdm task on this desk as ann; return what it prints, or the error, of the exit status that is expected."""
     monkeypatch.setenv("MDM_DATABASE_URL", desk.dsn)
     monkeypatch.setenv("LOGNAME", "ann")

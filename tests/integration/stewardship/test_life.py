@@ -105,7 +105,7 @@ def machine(desk: Desk) -> type[RuleBasedStateMachine]:  # noqa: C901 - one rule
 
 
 def test_a_task_stands_where_its_history_leads(desk: Desk) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine(desk),
         settings=settings(
             max_examples=12,

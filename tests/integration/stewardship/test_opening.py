@@ -1,17 +1,19 @@
 """Tasks open, change and close with what they are about, in the transaction that masters it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from golden_records import staging
-from mdm import mastering
+from mdm import db, mastering
 from mdm.stewardship import opening, tasks
 from mdm.stewardship.tasks import Outcome, State, Task
 from mdm.stewardship.terms import Terms
 from tests import factories
 from tests.factories import Transaction, address, appointment, mpan, point
 from tests.integration.stewardship.conftest import LASTS, Desk, deed
+from tests.waiting import wait_for
 
 
 def follow(desk: Desk, kind: str, subject_id: int) -> None:
@@ -96,6 +98,24 @@ def test_what_a_steward_dismissed_is_opened_again_when_it_says_something_else(de
 def test_what_a_steward_closed_and_is_settled_afterwards_stays_as_the_steward_closed_it(desk: Desk) -> None:
     before = dismissed(desk, 8)
     assert desk.agree(8) == before
+
+
+def test_what_changes_while_a_steward_closes_its_task_is_opened_again(desk: Desk) -> None:
+    """Mastering waits for the steward and looks at the task again: it was closed for what it said before."""
+    task = desk.differ(20)
+    with desk.session() as steward, ThreadPoolExecutor(1) as thread:
+        with db.transaction(steward):
+            tasks.dismiss(steward, task.task_id, version=1, deed=deed(note="they call it so"))
+            changed = point(mpan(20), "segment", market_segment="U")
+            mastered = thread.submit(desk.hub.change, "mds", changed)
+            waits = "select count(*) from pg_locks where not granted and pid = %s"
+            pid = desk.hub.connection.info.backend_pid
+            wait_for(lambda: steward.execute(waits, [pid]).fetchone() != (0,))
+        mastered.result(timeout=30)
+
+    after = desk.task(task.task_id)
+    assert (after.task_id, after.state) == (task.task_id, State.OPEN)
+    assert [event for event, _ in desk.events(task.task_id)] == ["opened", "dismissed", "reopened"]
 
 
 def test_undoing_opens_the_tasks_whose_subject_still_stands(desk: Desk) -> None:

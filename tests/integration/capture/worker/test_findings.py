@@ -34,6 +34,15 @@ def differ(rig: Rig, number: int, owner: str, closed_at: datetime | None = None)
     )
 
 
+def wait_for_steward(rig: Rig, number: int, owner: str, severity: str) -> None:
+    """Open a task."""
+    rig.hub.execute(
+        """insert into hub.task (kind, subject_id, owner, severity, facts, state, due_at, visible_from, opened_at)
+           values ('match', %s, %s, %s, 1, 'open', %s, %s, %s)""",
+        [number, owner, severity, NOW, NOW, NOW],
+    )
+
+
 def shown(found: Findings) -> str:
     """Return the metrics as Prometheus reads them."""
 
@@ -52,10 +61,14 @@ def test_what_is_open_is_counted_by_source_and_owner(rig: Rig) -> None:
     hold(rig, 3, closed_at=NOW)
     differ(rig, 1, "distributor")
     differ(rig, 2, "supplier", closed_at=NOW)
+    wait_for_steward(rig, 1, "distributor", "E")
+    wait_for_steward(rig, 2, "nobody known", "W")
     name, found = rig.captured.name, findings.count(rig.hub)
     assert found.quarantined == {name: 2}
     assert found.conflicts[name, "distributor"] == 1
     assert found.conflicts[name, "supplier"] == 0
+    assert (found.tasks["E", "distributor"], found.tasks["W", "distributor"]) == (1, 0)
+    assert 'mdm_tasks_open{owner="nobody known",severity="W"} 1.0' in shown(found)
     assert f'mdm_quarantine_open{{source="{name}"}} 2.0' in shown(found)
     assert f'mdm_conflicts_open{{owner="distributor",source="{name}"}} 1.0' in shown(found)
 
