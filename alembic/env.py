@@ -13,7 +13,13 @@ from golden_records.metadata import metadata
 from mdm import db, hub, settings
 
 SCHEMAS = ("golden", "hub")
-_TABLES = ("golden_records.tables", "mdm.distribution.tables", "mdm.capture.tables", "mdm.api.tables")
+_TABLES = (
+    "golden_records.tables",
+    "golden_records.identity_tables",
+    "mdm.distribution.tables",
+    "mdm.capture.tables",
+    "mdm.api.tables",
+)
 _UPGRADE_LOCK = 0x6D646D
 
 

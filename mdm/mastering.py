@@ -21,6 +21,7 @@ from golden_records import (
     identity,
     journal,
     loaded,
+    merging,
     quarantine,
     source_records,
     staging,
@@ -198,7 +199,7 @@ def _resolve(connection: psycopg.Connection) -> None:
         source_records.span(connection)
 
 
-def _master(connection: psycopg.Connection, *, source_id: int) -> int:
+def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool = True) -> int:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
@@ -212,7 +213,7 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         if at_point or groups & {*survivorship.FIRST}:
             survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
         if at_point:
-            violations = _check_at_points(connection)
+            violations = _check_at_points(connection) if is_checked else 0
             survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
             survivorship.choose(connection, groups=("appointment",), by_appointment=False)
@@ -277,6 +278,21 @@ def master_again(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
     The caller has written what the decision changes in the store. `finish` comes at the end of the transaction.
     """
     return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause), journal.HUB)
+
+
+def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+    """Put what sources say of these under where it leads since a merge or split, and master them; return the change id.
+
+    What had passed the rules is not held back because of a decision on identity, so that a split brings it back.
+    """
+    block = _begin(connection)
+    due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
+    merging.stage_moved(connection, sorted(golden_ids))
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    _master(connection, source_id=journal.HUB, is_checked=False)
+    touched.collect(connection)
+    projection.note(connection)
+    return journal.change_id(block, journal.HUB)
 
 
 _LOADED = Cause(relation="golden.source_record")
