@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -74,6 +75,7 @@ def two_addresses(hub: Hub) -> tuple[int, int]:
 
 
 def sites(hub: Hub) -> list[tuple[object, ...]]:
+    """Return the address of each point, by MPAN."""
     return hub.rows(
         "select address_id from golden.metering_point p join golden.crosswalk using (golden_id) order by key"
     )
@@ -176,13 +178,7 @@ def test_a_merge_that_cannot_be_is_refused_and_changes_nothing(
     hub: Hub, survivor: int, retired: int, told: str
 ) -> None:
     two_addresses(hub)
-    ids = dict(
-        zip(
-            range(1, 5),
-            [row[0] for row in hub.rows("select golden_id from golden.golden_record order by 1")],
-            strict=True,
-        )
-    )
+    ids = dict(enumerate([row[0] for row in hub.rows("select golden_id from golden.golden_record order by 1")], 1))
     before = worlds.state(hub)
     with pytest.raises(IdentityRefused, match=told):
         worlds.merge(hub, int(str(ids.get(survivor, survivor))), int(str(ids.get(retired, retired))))
@@ -241,7 +237,7 @@ def test_merges_splits_and_changes_at_once_leave_what_their_order_would(open_hub
         start.wait(timeout=10)
         for number in range(3, 30):
             text = ("1 HIGH STREET", "1 HIGH ST")[number % 2]
-            _again(lambda number=number, text=text: worker.change(source, address(mpan(number), uprn=None, text=text)))
+            _again(partial(worker.change, source, address(mpan(number), uprn=None, text=text)))
 
     threads = [
         threading.Thread(target=decide),
