@@ -105,6 +105,17 @@ unmatched = Table(
     comment="Golden records that have changed and are yet to be compared; mastering only ever adds rows.",
 )
 
+match_key = Table(
+    "match_key",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("golden_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("is_derived", Boolean, nullable=False, comment="Two that share it only as derived are not compared."),
+    Index("match_key_golden_id_ix", "golden_id"),
+    schema=SCHEMA,
+    comment="Under which keys golden records are compared with others; written by runs of matching alone.",
+)
+
 match_run = Table(
     "match_run",
     metadata,

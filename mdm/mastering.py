@@ -27,6 +27,7 @@ from golden_records import (
     staging,
     survivorship,
     touched,
+    unmatched,
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
@@ -224,6 +225,8 @@ def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool 
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
         conflicts.settle(connection)
         due.note(connection)
+        if groups & {"address", "asset", "appointment"}:
+            unmatched.note(connection)
     return violations
 
 

@@ -121,6 +121,18 @@ def _create_matches() -> None:
         comment="Golden records that have changed and are yet to be compared; mastering only ever adds rows.",
     )
     op.create_table(
+        "match_key",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("golden_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "is_derived", sa.Boolean(), nullable=False, comment="Two that share it only as derived are not compared."
+        ),
+        sa.PrimaryKeyConstraint("key", "golden_id", name=op.f("match_key_pk")),
+        schema="golden",
+        comment="Under which keys golden records are compared with others; written by runs of matching alone.",
+    )
+    op.create_index("match_key_golden_id_ix", "match_key", ["golden_id"], schema="golden")
+    op.create_table(
         "match_run",
         sa.Column("run_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
@@ -145,7 +157,7 @@ def _standing(name: str, table: str, columns: list[str], ended: str, *, unique: 
 
 
 def downgrade() -> None:
-    for table in ("match_run", "unmatched", "match", "record_link", "redirect"):
+    for table in ("match_run", "match_key", "unmatched", "match", "record_link", "redirect"):
         op.drop_table(table, schema="golden")
     for table in ("crosswalk", "source_record"):
         op.drop_column(table, "own_id", schema="golden")
