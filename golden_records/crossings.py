@@ -12,7 +12,8 @@ import psycopg
 
 from golden_records import likeness
 from golden_records.likeness import Part, Verdict
-from golden_records.matches import Found, MatchKind
+from golden_records.match_states import MatchKind
+from golden_records.matches import Found
 
 _TOLD = """
 with told as materialized (

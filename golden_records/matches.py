@@ -7,7 +7,6 @@ that no longer holds is gone; it opens again when it holds again.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import psycopg
@@ -15,26 +14,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from golden_records import address_likeness, meter_likeness
+from golden_records.match_states import MatchKind
 from golden_records.subjects import Kind
 
 _LOCK = 0x6D646D6D  # "mdmm", a key of PostgreSQL's advisory locks
-
-
-class MatchKind(StrEnum):
-    """Why two golden records are put beside each other."""
-
-    POSSIBLE = "possible"
-    DUPLICATE = "duplicate"
-    CROSSED = "crossed"
-
-
-class MatchState(StrEnum):
-    """Where a match stands."""
-
-    OPEN = "open"
-    MERGED = "merged"
-    NOT_A_MATCH = "not_a_match"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,20 +90,36 @@ _PAIRS = """
 select distinct least(a.golden_id, b.golden_id), greatest(a.golden_id, b.golden_id)
 from golden.match_key a
 cross join lateral (
-    (select golden_id, is_derived from golden.match_key b
-     where b.key = a.key and b.golden_id > a.golden_id order by b.golden_id limit %(limit)s)
+    (select golden_id from golden.match_key b
+     where b.key = a.key and b.golden_id > a.golden_id and not (a.is_derived and b.is_derived)
+     order by b.golden_id limit %(limit)s)
     union all
-    (select golden_id, is_derived from golden.match_key b
-     where not %(is_whole)s and b.key = a.key and b.golden_id < a.golden_id order by b.golden_id desc limit %(limit)s)
+    (select golden_id from golden.match_key b
+     where not %(is_whole)s and b.key = a.key and b.golden_id < a.golden_id and not (a.is_derived and b.is_derived)
+     order by b.golden_id desc limit %(limit)s)
 ) b
-where a.golden_id = any (%(golden_ids)s) and not (a.is_derived and b.is_derived)
+where a.golden_id = any (%(golden_ids)s)
 """
 
 _CUT = """
-select a.key, array_agg(a.golden_id), (select count(*) from golden.match_key b where b.key = a.key)
-from golden.match_key a where a.golden_id = any (%(golden_ids)s)
-group by a.key
-having (select count(*) from (select from golden.match_key b where b.key = a.key limit %(limit)s + 2) b) > %(limit)s + 1
+with large as (
+    select distinct a.key from golden.match_key a
+    where a.golden_id = any (%(golden_ids)s)
+      and (select count(*) from (select from golden.match_key b where b.key = a.key limit %(limit)s + 2) b)
+          > %(limit)s + 1
+), member as (
+    select key, golden_id, is_derived, row_number() over ordered as place, count(*) over whole as size,
+           count(*) filter (where not is_derived) over ordered as plain_place,
+           count(*) filter (where not is_derived) over whole as plain
+    from golden.match_key join large using (key)
+    window ordered as (partition by key order by golden_id), whole as (partition by key)
+), others as (
+    select key, golden_id, case when is_derived then plain - plain_place else size - place end as behind,
+           case when %(is_whole)s then 0 when is_derived then plain_place else place - 1 end as ahead
+    from member where golden_id = any (%(golden_ids)s)
+)
+select array_agg(golden_id), sum(greatest(behind - %(limit)s, 0) + greatest(ahead - %(limit)s, 0))::bigint
+from others group by key having bool_or(behind > %(limit)s or ahead > %(limit)s)
 """
 
 
@@ -142,12 +141,11 @@ def pair(connection: psycopg.Connection, golden_ids: Sequence[int], *, limit: in
     parameters = {"golden_ids": list(golden_ids), "limit": limit, "is_whole": is_whole}
     pairs = connection.execute(_PAIRS, parameters).fetchall()
     cut = connection.execute(_CUT, parameters).fetchall()
-    sides = 1 if is_whole else 2
     return Pairs(
         pairs=[(left, right) for left, right in pairs],
-        limited=frozenset(golden_id for _, members, _ in cut for golden_id in members),
+        limited=frozenset(golden_id for members, _ in cut for golden_id in members),
         cut_blocks=len(cut),
-        cut_pairs=sum(max(size - 1 - sides * limit, 0) * len(members) // sides for _, members, size in cut),
+        cut_pairs=sum(left_out for _, left_out in cut),
     )
 
 

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from mdm import db
-from mdm.api import changes, golden_records, health, problems, schemas, snapshots, state, views
+from mdm.api import changes, golden_records, health, matches, problems, schemas, snapshots, state, views
 from mdm.api.observation import Observation
 from mdm.errors import MdmError
 
@@ -42,7 +42,7 @@ def create(dsn: str, *, revision: str | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(Observation)
     golden_records.add_routes(app)
-    for router in (views.router, snapshots.router, changes.router, schemas.router, health.router):
+    for router in (matches.router, views.router, snapshots.router, changes.router, schemas.router, health.router):
         app.include_router(router)
     _complete_openapi(app)
     return app

@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "Serve golden records and views over HTTP.",
     "status": "Show each source's state, lag and last error.",
     "quarantine": "Show what could not be mastered and put it through again.",
+    "match": "Find golden records that may be one thing, and meters that seem crossed.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
 }

@@ -13,7 +13,8 @@ from typing import Any
 from golden_records import address_likeness, crossings, match_runs, matches, meter_likeness, staging, unmatched
 from golden_records.likeness import Candidate
 from golden_records.match_runs import Run
-from golden_records.matches import Compared, Found, MatchKind, Pairs
+from golden_records.match_states import MatchKind
+from golden_records.matches import Compared, Found, Pairs
 from golden_records.unmatched import ENTITIES
 from mdm import db, mastering
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import psycopg
 
-from golden_records import merging, quarantine, record_links
+from golden_records import match_states, merging, quarantine, record_links
 from golden_records.due import Cause
 from golden_records.merging import Known
 from golden_records.record_links import RecordName
@@ -79,7 +79,9 @@ def merge(
     pairs = {one.retired: one.survivor for one in merges}
     affected = {*pairs, *pairs.values(), *merging.list_referring(connection, [*pairs])}
     merging.redirect(connection, pairs, now=decided.now, decision_id=decided.decision_id)
-    return _move(connection, affected, decided, decided.cause("merge", pairs=[*map(list, pairs.items())]))
+    change_id = _move(connection, affected, decided, decided.cause("merge", pairs=[*map(list, pairs.items())]))
+    match_states.note_merged(connection, [*pairs.items()], now=decided.now)
+    return change_id
 
 
 def split(
@@ -101,7 +103,9 @@ def split(
     _refuse_stale(known | _get_known(connection, ends), expected)
     affected = {*golden_ids, *ends, *merging.list_referring_own(connection, ends, golden_ids)}
     merging.undo_redirect(connection, golden_ids, now=decided.now)
-    return _move(connection, affected, decided, decided.cause("split", golden_ids=[*golden_ids]))
+    change_id = _move(connection, affected, decided, decided.cause("split", golden_ids=[*golden_ids]))
+    match_states.note_split(connection, golden_ids, now=decided.now)
+    return change_id
 
 
 def separate(
