@@ -18,6 +18,7 @@ _TABLES = (
     "golden_records.override_tables",
     "mdm.stewardship.decision_tables",
     "mdm.stewardship.tables",
+    "golden_records.identity_tables",
     "mdm.distribution.tables",
     "mdm.capture.tables",
     "mdm.api.tables",

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from golden_records import journal
+from golden_records import journal, redirects
 from golden_records.targets import Target
 
 KEY = "override|"
@@ -101,9 +101,11 @@ with revived as (
         and coalesce(o.expires_at, 'infinity') > %(at)s
     returning o.*, r.change_id
 ), told as (
-    insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_to, item_values,
+    insert into golden.source_record (golden_id, own_id, item_group, source_id, source_key, effective_to, item_values,
                                       change_id)
-    select golden_id, item_group, {journal.HUB}, '{KEY}' || override_id, expires_at, value, change_id from revived
+    select e.end_id, nullif(o.golden_id, e.end_id), o.item_group, {journal.HUB}, '{KEY}' || o.override_id,
+           o.expires_at, o.value, o.change_id
+    from revived o cross join lateral (select {redirects.end_of("o.golden_id")} as end_id) e
 ), reviewed as (
     insert into golden.due (due_at, golden_id, item_group)
     select distinct review_at, golden_id, item_group from revived where review_at > %(at)s on conflict do nothing
@@ -275,16 +277,22 @@ select to_jsonb(before) from before
 
 
 def find_target(connection: psycopg.Connection, override_id: int) -> Target | None:
-    """Return what an override is about, whether it still stands or not; None where there is none of this id."""
-    query = "select golden_id, item_group, item from golden.override where override_id = %s"
+    """Return what an override is about, whether it still stands or not; None where there is none of this id.
+
+    That is what its golden record was merged into, where it was.
+    """
+    query = f"""
+        select {redirects.end_of("o.golden_id")} as golden_id, item_group, item from golden.override o
+        where override_id = %s
+    """
     with connection.cursor(row_factory=kwargs_row(Target)) as cursor:
         return cursor.execute(query, [override_id]).fetchone()
 
 
 def list_golden_ids(connection: psycopg.Connection, override_ids: Sequence[int]) -> list[int]:
-    """Return which golden records these overrides are about, ascending."""
-    query = "select distinct golden_id from golden.override where override_id = any (%s) order by 1"
-    return [row[0] for row in connection.execute(query, [list(override_ids)])]
+    """Return which golden records these overrides stand on, ascending: those that they were merged into."""
+    query = f"select distinct {redirects.end_of('o.golden_id')} from golden.override o where override_id = any (%s)"
+    return sorted(row[0] for row in connection.execute(query, [list(override_ids)]))
 
 
 def list_blocking(connection: psycopg.Connection, *, made: Sequence[int], retired: Sequence[int]) -> list[int]:

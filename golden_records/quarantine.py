@@ -215,9 +215,11 @@ set record = jsonb_build_object(
     'op', 'u', 'entity', s.entity, 'item_group', s.item_group, 'source_key', s.source_key, 'is_partial', false,
     'effective_from', s.effective_from, 'effective_to', s.effective_to, 'item_values', s.item_values,
     'key', (select c.key from golden.crosswalk c where c.golden_id = s.golden_id and c.unlinked_at is null
-            order by c.crosswalk_id limit 1),
+              and c.own_id is not distinct from s.own_id order by c.crosswalk_id limit 1),
     'point_key', (select c.key from golden.crosswalk c
-                  where c.golden_id = s.point_id and c.unlinked_at is null limit 1))
+                  where c.golden_id = s.point_id and c.unlinked_at is null
+                  order by coalesce(c.own_id, c.golden_id) = (s.item_values ->> 'metering_point_id')::bigint desc,
+                           c.crosswalk_id limit 1))
 from stage_violation v
 where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and v.source_key = s.source_key
   and v.item_group = s.item_group
@@ -274,6 +276,17 @@ def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int
     staged = connection.execute(_STAGE_OPEN, {"after": after, "limit": limit}).rowcount
     connection.execute(_NOTE_RETRIES)
     return staged
+
+
+def list_healed(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[int]:
+    """Return what is held back because of the state of these points, among any golden records."""
+    found = connection.execute(
+        "select q.quarantine_id from golden.crosswalk c join golden.quarantine q on q.point_key = c.key"
+        " where c.golden_id = any (%s) and c.entity = 'metering_point' and c.unlinked_at is null"
+        " and q.closed_at is null and q.rule = any (%s) order by 1",
+        [list(golden_ids), CROSS_RULES],
+    )
+    return [row[0] for row in found.fetchall()]
 
 
 def hold_records(connection: psycopg.Connection, found: Found) -> None:

@@ -116,12 +116,22 @@ cross join lateral (select owner from golden.catalogue_item i where i.item_group
 where a.kind = 'override'
 """
 
+_MATCH = """
+select 'match', m.match_id, m.entity, m.left_id, null, null, null::int, null::int, g.owner, 'W', m.found_at, m.found_at,
+       m.state = 'open', hashtextextended(m.facts, 0), 'healed', 'healed: the match is ' || replace(m.state, '_', ' ')
+from asked a
+join golden.match m on m.match_id = a.subject_id
+cross join lateral (select owner from golden.catalogue_item i where i.entity = m.entity order by item_group limit 1) g
+where a.kind = 'match'
+"""
+
 # A kind that is added gives its query here: the columns above, of what the relation `asked` (kind, subject_id) names.
 _QUERIES = {
     Kind.CONFLICT: _CONFLICT,
     Kind.VIOLATION: _VIOLATION,
     Kind.QUARANTINE: _QUARANTINE,
     Kind.OVERRIDE: _OVERRIDE,
+    Kind.MATCH: _MATCH,
 }
 
 DESCRIPTION = f"select * from ({' union all '.join(_QUERIES.values())}) described ({', '.join(COLUMNS)})"

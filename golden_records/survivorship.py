@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, staging
+from golden_records import catalogue, redirects, staging
 
 RULE_GROUPS = ("registration", "connection", "segment")
 AFTER_APPOINTMENT = ("energisation", "asset", "provider")
@@ -101,7 +101,8 @@ with pending as (
     where r.item_group = any (%(groups)s)
 ), in_force as (
     select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id, s.own)
-           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.own, s.item_values, s.change_id, k.place,
+           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.own, {followed} as item_values, s.change_id,
+           k.place,
            k.participant
     from pending e
     join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
@@ -158,6 +159,8 @@ case when f.own is not null then 2 when f.participant is not null and exists (
 """
 _BY_RANK = "place desc, source_id desc, own"  # as the candidates in force are sorted, so that they are sorted once
 
+_FOLLOWED = redirects.followed("s.item_values", "s.item_group")
+
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 _SPOKEN = """
 update stage_survivor s
@@ -201,5 +204,5 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     with staging.pipelined(connection):
         connection.execute(_FETCH, {"groups": list(groups)})
         with staging.frames_only(connection):
-            connection.execute(_SURVIVORS.format(**ranking), parameters)
+            connection.execute(_SURVIVORS.format(**ranking, followed=_FOLLOWED), parameters)
             connection.execute(_SPOKEN, parameters)

@@ -104,8 +104,13 @@ cross join lateral (select array_agg(i.item) as items from golden.catalogue_item
 cross join lateral (
     select (select {_SAID.format("to_jsonb(g)")}) as value,
            (select max((g.lineage ->> n)::bigint) from unnest(k.items) n) as change_id) held
-left join golden.override o on o.golden_id = t.golden_id and o.item_group = t.item_group and o.item = t.item
-    and o.retired_at is null
+left join lateral (  -- the last one that stands; there are several where golden records were merged
+    select o.override_id, o.version, o.owner_value, o.owner_change_id
+    from golden.source_record r join golden.override o on o.override_id = substr(r.source_key, 10)::bigint
+    where r.golden_id = t.golden_id and r.item_group = t.item_group and r.source_id = {journal.HUB}
+        and o.item = t.item and o.retired_at is null
+    order by o.override_id desc limit 1
+) o on true
 left join lateral (
     select (select {_SAID.format("r.item_values")}) as value, r.change_id
     from golden.source_record r

@@ -26,6 +26,7 @@ COMMANDS = {
     "override": "Show the values of stewards that stand, and end or review them.",
     "correction": "Show what owners are asked to correct, and note their replies.",
     "quarantine": "Show what could not be mastered and put it through again.",
+    "match": "Find golden records that may be one thing, and meters that seem crossed.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
 }

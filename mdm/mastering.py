@@ -22,12 +22,14 @@ from golden_records import (
     identity,
     journal,
     loaded,
+    merging,
     overrides,
     quarantine,
     source_records,
     staging,
     survivorship,
     touched,
+    unmatched,
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
@@ -100,7 +102,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     if is_few:
         connection.execute("set local plan_cache_mode = force_generic_plan")
     with staging.pipelined(connection) if is_few else nullcontext():
-        _prepare(connection)
+        prepare(connection)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
         checks.check_records(connection)
         quarantine.drop_violating(connection)
@@ -166,11 +168,12 @@ def _begin(connection: psycopg.Connection) -> int:
     """Make the temporary tables ready; return the first number of the changes that are mastered in them."""
     with staging.pipelined(connection):
         reserved = journal.reserve_block(connection)
-        _prepare(connection)
+        prepare(connection)
         return journal.first_of(reserved)
 
 
-def _prepare(connection: psycopg.Connection) -> None:
+def prepare(connection: psycopg.Connection) -> None:
+    """Make the temporary tables ready for a part."""
     if staging.begin(connection):
         projection.prepare(connection)
 
@@ -218,7 +221,7 @@ def _resolve(connection: psycopg.Connection) -> None:
         source_records.span(connection)
 
 
-def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
+def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool = True) -> _Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
@@ -233,7 +236,7 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
         if at_point or groups & {*survivorship.FIRST}:
             survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
         if at_point:
-            violations = _check_at_points(connection)
+            violations = _check_at_points(connection) if is_checked else 0
             survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
             survivorship.choose(connection, groups=("appointment",), by_appointment=False)
@@ -244,25 +247,24 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> _Mastered:
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
         conflicts.settle(connection)
         due.note(connection)
+        if groups & {"address", "asset", "appointment"}:
+            unmatched.note(connection)
         # What follows from appointments is fetched only now; of the hub's own transactions nothing was before.
         is_overridden = source_id == journal.HUB or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
-        settled = overrides.settle(connection) if is_overridden else None
+        settled = overrides.settle(connection) if is_overridden and is_checked else None
         if awaited.fetchone() == (True,):
             corrections.close_corrected(connection)
     return _Mastered(violations=violations, settled=settled)
 
 
 def _yield_to_owners(connection: psycopg.Connection, settled: psycopg.Cursor | None) -> None:
-    """Master anew what overrides were retired of that equal their owners' values, so that the owners are the lineage.
-
-    It is as of the last source transaction that showed it, so a replay gives the same.
-    """
+    """Master anew what equals its owner's value by now, as of the transaction that showed it: the owner's, then."""
     equal = overrides.list_equal(settled) if settled else []
     if not equal:
         return
     golden_ids = sorted({each.golden_id for each in equal})
-    now = max(each.committed_at for each in equal)
-    _assemble(connection, golden_ids, now, cause=Cause(relation="golden.override", payload={"golden_ids": golden_ids}))
+    cause = Cause(relation="golden.override", payload={"golden_ids": golden_ids})
+    _assemble(connection, golden_ids, max(each.committed_at for each in equal), cause=cause)
 
 
 def _bulk_entities(groups: set[str]) -> list[str]:
@@ -312,19 +314,29 @@ _PASS_BITS = 56
 
 
 def master_again(
-    connection: psycopg.Connection,
-    golden_ids: Sequence[int],
-    *,
-    now: datetime,
-    cause: Cause,
-    block: int | None = None,
+    connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause, block: int | None = None
 ) -> int:
     """Master golden records anew from what all sources say of them, because of a decision; return its change id.
 
-    The caller has written what the decision changes in the store; where that names the change, `block` is the number
-    that the caller has reserved for it (journal.next_block). `finish` comes at the end of the transaction.
+    The caller has written what the decision changes in the store, if it names the change under a `block` reserved by
+    journal.next_block. `finish` comes at the end of the transaction.
     """
     return journal.change_id(_assemble(connection, sorted(golden_ids), now, cause=cause, block=block), journal.HUB)
+
+
+def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+    """Put what sources say of these under where it leads since a merge or split, and master them; return the change id.
+
+    What had passed the rules is not held back because of a decision on identity, and no override retired, so that a
+    split brings it back.
+    """
+    block = _begin(connection)
+    due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
+    merging.stage_moved(connection, sorted(golden_ids))
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    _master(connection, source_id=journal.HUB, is_checked=False)
+    _pass_on(connection)
+    return journal.change_id(block, journal.HUB)
 
 
 _LOADED = Cause(relation="golden.source_record")
@@ -338,10 +350,8 @@ def _assemble(
     cause: Cause = _LOADED,
     block: int | None = None,
 ) -> int:
-    if block is None:
-        block = _begin(connection)
-    else:
-        _prepare(connection)
+    block = journal.next_block(connection) if block is None else block
+    prepare(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
@@ -356,7 +366,7 @@ def _assemble(
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
-    """Look again at what was dated ahead and is due by now; return how many groups of items were looked at."""
+    """Look again at what was dated ahead and is due by now; return how many groups were looked at."""
     block = _begin(connection)
     taken = due.stage(connection, now=now, block=block, limit=limit)
     if taken:

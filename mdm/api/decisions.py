@@ -5,6 +5,7 @@ decision is written down.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -124,13 +125,17 @@ class Made(Given):
     task_id: Identifier | None = None
     override_id: Identifier | None = None
     version: Annotated[Version | None, Field(description="The version that was seen of the task or override.")] = None
+    match_id: Identifier | None = None
     golden_id: Identifier | None = None
     item: Annotated[str | None, Field(pattern=NAME)] = None
+    into: Annotated[Identifier | None, Field(description="Which golden record stands for both after a merge.")] = None
+    is_forced: Annotated[bool, Field(description="Merge metering points, too.")] = False
 
     def order(self) -> Order:
         """Return what is wanted."""
-        names = ("task_id", "override_id", "version", "golden_id", "item")
-        return Order(kind=self.kind, about=About(**{name: getattr(self, name) for name in names}), terms=self.terms())
+        names = ("task_id", "override_id", "match_id", "version", "golden_id", "item")
+        terms = replace(self.terms(), into=self.into, is_forced=self.is_forced)
+        return Order(kind=self.kind, about=About(**{name: getattr(self, name) for name in names}), terms=terms)
 
 
 class Chosen(BaseModel):
@@ -244,7 +249,8 @@ async def decide(request: Request, made: Made) -> Response:
     """Decide on a task, an override or an item of a golden record, on the version of it that was seen.
 
     take a source's value; enter a value; accept the difference until a date; ask the owner to correct; dismiss the
-    task; retire or review an override. What wants approval is only proposed. 409: it has changed since.
+    task; retire or review an override; merge, split, or take a match for none. What wants approval is only proposed.
+    409: it has changed since.
     """
 
     def act(connection: db.Connection, maker: Maker) -> Decision:

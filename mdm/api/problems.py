@@ -18,6 +18,7 @@ from mdm.deciding.orders import Outdated, OverrideUnknown, Refused
 from mdm.distribution.contracts import ContractUnknown
 from mdm.distribution.reading import BeyondHead, NotRetained, ViewEmpty
 from mdm.errors import MdmError
+from mdm.merging import HubOccupied, IdentityRefused, IdentityStale
 from mdm.stewardship.corrections import CorrectionClosed, CorrectionUnknown, ReferenceUsed
 from mdm.stewardship.decisions import DecisionUnknown, OwnProposal, WrongState
 from mdm.stewardship.queue import SortUnfit
@@ -42,6 +43,9 @@ _STATUS: dict[type[MdmError], HTTPStatus] = {
     OverrideUnknown: HTTPStatus.NOT_FOUND,
     DecisionUnknown: HTTPStatus.NOT_FOUND,
     WrongState: HTTPStatus.CONFLICT,
+    IdentityRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    IdentityStale: HTTPStatus.CONFLICT,
+    HubOccupied: HTTPStatus.SERVICE_UNAVAILABLE,
     OwnProposal: HTTPStatus.FORBIDDEN,
     CorrectionUnknown: HTTPStatus.NOT_FOUND,
     CorrectionClosed: HTTPStatus.CONFLICT,

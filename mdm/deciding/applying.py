@@ -29,7 +29,10 @@ Judged = tuple[Matter, Mapping[str, Any]]
 
 def decide(connection: psycopg.Connection, order: Order, maker: Maker, policy: Policy) -> Decision:
     """Decide on one matter; raises Refused, Outdated, or what tasks.hold raises."""
-    matter = looking.at_one(connection, order.about, deed=deed_of(maker), source=order.terms.source)
+    if order.kind in looking.IDENTITY:
+        matter = looking.at_identity(connection, order.about, deed=deed_of(maker))
+    else:
+        matter = looking.at_one(connection, order.about, deed=deed_of(maker), source=order.terms.source)
     judged = kinds.judge(connection, order.kind, matter, order.terms, maker.at)
     decided = [(matter, orders.payload(order.terms, matter, judged))]
     root = write(connection, order.kind, decided, wanting(policy, order.kind, decided, maker))
@@ -84,6 +87,7 @@ def carry_out(connection: psycopg.Connection, kind: Kind, acts: Sequence[Act], m
 def _carry_out(connection: psycopg.Connection, kind: Kind, acts: Sequence[Act], maker: Maker, *, root: int) -> None:
     block = journal.next_block(connection)
     frame = Frame(connection=connection, change_id=journal.change_id(block, journal.HUB), maker=maker)
+    mastering.prepare(connection)
     effects = kinds.DEEDS[kind](frame, acts)
     is_of_values = kind in kinds.SETS_VALUES
     golden_ids = {act.matter.target.golden_id for act in acts if is_of_values and act.matter.target is not None}
@@ -155,7 +159,7 @@ def _draft(decision_id: int, kind: Kind, matter: Matter, payload: Mapping[str, A
         payload=payload,
         parent_id=parent,
         task_id=matter.task_ids[0] if matter.task_ids else None,
-        golden_id=target.golden_id if target else None,
+        golden_id=target.golden_id if target else matter.golden_id,
         item_group=target.item_group if target else None,
         item=target.item if target else None,
     )

@@ -14,6 +14,7 @@ import psycopg
 from golden_records import acceptances, entering, journal, overrides
 from golden_records.overrides import Why
 from golden_records.targets import Seen
+from mdm.deciding import identity
 from mdm.deciding.orders import Act, Matter, Outdated, Refused, Terms
 from mdm.stewardship import corrections
 from mdm.stewardship.decisions import Kind, Maker
@@ -235,6 +236,9 @@ JUDGES: Mapping[Kind, Judge] = {
     Kind.DISMISS: judge_dismiss,
     Kind.RETIRE: judge_retire,
     Kind.REVIEW: judge_review,
+    Kind.MERGE: identity.judge_merge,
+    Kind.SPLIT: identity.judge_split,
+    Kind.NOT_A_MATCH: identity.judge_not_a_match,
 }
 
 DEEDS: Mapping[Kind, Deed] = {
@@ -245,6 +249,9 @@ DEEDS: Mapping[Kind, Deed] = {
     Kind.DISMISS: do_nothing,
     Kind.RETIRE: do_values,
     Kind.REVIEW: do_review,
+    Kind.MERGE: lambda frame, acts: identity.do_merge(frame.connection, acts, frame.maker.at),
+    Kind.SPLIT: lambda frame, acts: identity.do_split(frame.connection, acts, frame.maker.at),
+    Kind.NOT_A_MATCH: lambda frame, acts: identity.do_not_a_match(frame.connection, acts, frame.maker.at),
 }
 
 OUTCOMES: Mapping[Kind, Outcome] = {Kind.ACCEPT: Outcome.ACCEPTED, Kind.DISMISS: Outcome.DISMISSED}
@@ -316,6 +323,10 @@ INVERSES: Mapping[str, Callable[[Frame, Any], Effect]] = {
     "asked": unask,
     "withdrawn": reask,
     "reviewed": unreview,
+    "merged": lambda frame, pairs: identity.unmerge(frame.connection, pairs, frame.maker.at),
+    "split": lambda frame, pairs: identity.remerge(frame.connection, pairs, frame.maker.at),
+    "unmatched": lambda frame, match_ids: identity.rematch(frame.connection, match_ids, frame.maker.at),
+    "matched": lambda frame, match_ids: identity.unmatch(frame.connection, match_ids, frame.maker.at),
 }
 """In this order: what was made goes before what it had replaced comes back."""
 

@@ -4,18 +4,23 @@ Locks go in the order of everybody who masters: golden records, then tasks.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import psycopg
 
-from golden_records import identity, overridden, overrides, reference, rows, targets
+from golden_records import identity, match_states, overridden, overrides, redirects, reference, rows, targets
 from golden_records.subjects import Kind as Subject
 from golden_records.targets import Seen, Target
+from mdm import merging
 from mdm.deciding.orders import About, Matter, Outdated, OverrideUnknown, Refused
 from mdm.stewardship import queue, tasks
-from mdm.stewardship.decisions import Decision
+from mdm.stewardship.decisions import Decision, Kind
 from mdm.stewardship.queue import Filter
 from mdm.stewardship.tasks import Deed, Task
+
+IDENTITY = frozenset({Kind.MERGE, Kind.SPLIT, Kind.NOT_A_MATCH})
+"""Kinds that decide which golden record is which."""
 
 MOST = 100_000
 """Tasks that one bulk decision may be about."""
@@ -25,6 +30,7 @@ def at_one(connection: psycopg.Connection, about: About, *, deed: Deed, source: 
     """Return the matter of one order; raises Refused, Outdated, or what tasks.hold raises."""
     if about.task_id is not None:
         return _task(connection, about, deed, source)
+    redirects.hold(connection)
     target = _override(connection, about) if about.override_id is not None else _item(connection, about)
     identity.lock_ids(connection, [target.golden_id])
     seen = _look(connection, [target], source, deed.at)[0]
@@ -48,6 +54,7 @@ def at_many(
     connection: psycopg.Connection, chosen: Filter, *, deed: Deed, source: str | None, most: int = MOST
 ) -> list[Matter]:
     """Return the matters of all tasks of a filter that nobody else has: one for each item, with all tasks about it."""
+    redirects.hold(connection)
     ids = queue.select_ids(connection, chosen, limit=most, by=deed.by, now=deed.at)
     return _matters(connection, ids, deed, source)
 
@@ -57,13 +64,12 @@ def again(connection: psycopg.Connection, decided: Sequence[Decision], *, deed: 
 
     All of them took the same source, if any.
     """
+    if "match_id" in decided[0].payload or decided[0].kind in IDENTITY:
+        return [_identity_again(connection, decision, deed) for decision in decided]
+    redirects.hold(connection)
     wanted = [_target_of(decision) for decision in decided]
     identity.lock_ids(connection, sorted({target.golden_id for target in wanted if target is not None}))
-    task_ids = [each for decision in decided for each in decision.payload.get("tasks", [])]
-    locked = set(queue.lock_ids(connection, sorted(task_ids), by=deed.by, now=deed.at))
-    if gone := sorted(set(task_ids) - locked):
-        told = ", ".join(map(str, gone[:5]))
-        raise Outdated(f"{len(gone):,} of the tasks are closed or another's by now ({told}). Reject the decision.")
+    _locked(connection, [each for decision in decided for each in decision.payload.get("tasks", [])], deed)
     seen = iter(
         _look(connection, [each for each in wanted if each is not None], decided[0].payload.get("source"), deed.at)
     )
@@ -73,13 +79,52 @@ def again(connection: psycopg.Connection, decided: Sequence[Decision], *, deed: 
     ]
 
 
+def at_identity(connection: psycopg.Connection, about: About, *, deed: Deed) -> Matter:
+    """Return the matter of an order on identity: when nobody masters, as a merge waits for, and before other locks."""
+    merging.take_turn(connection)
+    task_ids: list[int] = []
+    match_id, version = about.match_id, about.version
+    if about.task_id is not None:
+        task = tasks.hold(connection, about.task_id, version=_seen(about), deed=deed)
+        match_id, version = (task.subject_id if task.kind == Subject.MATCH else None), None
+        task_ids = [task.task_id]
+    if match_id is None:
+        return Matter(task_ids=task_ids, golden_id=about.golden_id)
+    match = match_states.find(connection, match_id)
+    if match is None:
+        raise Refused("There is no match of that id. 'mdm match list' shows what there is.")
+    if version is not None and version != match.version:
+        raise Outdated(f"Match {match_id} has changed: it is at version {match.version}. Look at it again.")
+    return Matter(task_ids=task_ids, match=match)
+
+
+def _seen(about: About) -> int:
+    if about.version is None:
+        raise Refused("Say which version of the task was seen, so that nobody's decision is overwritten.")
+    return about.version
+
+
+def _identity_again(connection: psycopg.Connection, decision: Decision, deed: Deed) -> Matter:
+    about = About(match_id=decision.payload.get("match_id"), golden_id=decision.golden_id)
+    matter = at_identity(connection, about, deed=deed)
+    return replace(matter, task_ids=_locked(connection, decision.payload.get("tasks", []), deed))
+
+
+def _locked(connection: psycopg.Connection, task_ids: Sequence[int], deed: Deed) -> Sequence[int]:
+    """Return tasks, locked; raises Outdated where some are closed or another's by now."""
+    locked = set(queue.lock_ids(connection, sorted(task_ids), by=deed.by, now=deed.at))
+    if gone := sorted(set(task_ids) - locked):
+        told = ", ".join(map(str, gone[:5]))
+        raise Outdated(f"{len(gone):,} of the tasks are closed or another's by now ({told}). Reject the decision.")
+    return task_ids
+
+
 def _task(connection: psycopg.Connection, about: About, deed: Deed, source: str | None) -> Matter:
+    redirects.hold(connection)
     task = tasks.get(connection, about.task_id or 0, now=deed.at)
     if task.golden_id is not None:
         identity.lock_ids(connection, [task.golden_id])
-    if about.version is None:
-        raise Refused("Say which version of the task was seen, so that nobody's decision is overwritten.")
-    tasks.hold(connection, task.task_id, version=about.version, deed=deed)
+    tasks.hold(connection, task.task_id, version=_seen(about), deed=deed)
     target = target_of(task)
     seen = None if target is None else _look(connection, [target], source, deed.at)[0]
     return Matter(task_ids=[task.task_id], target=target, seen=seen, conflict_id=_conflict_of(task))

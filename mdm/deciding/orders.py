@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from golden_records.match_states import Match
 from golden_records.targets import Seen, Target
 from mdm.errors import MdmError
 from mdm.stewardship.decisions import Kind
@@ -31,22 +32,28 @@ class OverrideUnknown(MdmError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On which terms; each kind of decision has its own. `values` are item -> value."""
+    """On which terms; each kind of decision has its own. `values` are item -> value.
+
+    `into` is the golden record that stands for both after a merge; metering points are merged only when it is forced.
+    """
 
     source: str | None = None
     values: Mapping[str, Any] | None = None
     until: datetime | None = None
     expires_at: datetime | None = None
     review_at: datetime | None = None
+    into: int | None = None
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a decision is about, as its maker saw it: a task, an override, or an item of a golden record."""
+    """What a decision is about, as its maker saw it: a task, an override, a match, a golden record or an item of it."""
 
     task_id: int | None = None
     version: int | None = None
     override_id: int | None = None
+    match_id: int | None = None
     golden_id: int | None = None
     item: str | None = None
 
@@ -64,13 +71,16 @@ class Order:
 class Matter:
     """What is decided on, locked: the tasks that it settles, the target, and what is said of that.
 
-    `conflict_id` is that of the first task, where it is about a conflict.
+    `conflict_id` is that of the first task, where it is about a conflict. A decision on identity is about a match, or
+    about a golden record and no item.
     """
 
     task_ids: Sequence[int] = ()
     target: Target | None = None
     seen: Seen | None = None
     conflict_id: int | None = None
+    match: Match | None = None
+    golden_id: int | None = None
 
     def whole(self) -> Seen:
         """Return what is said of the target; raises Refused where no value is decided on, or Outdated."""
@@ -106,12 +116,22 @@ def terms_of(kept: Mapping[str, Any]) -> Terms:
     """Return the terms of a decision from its payload."""
     dates = {name: kept.get(name) for name in ("until", "expires_at", "review_at")}
     read = {name: None if text is None else datetime.fromisoformat(text) for name, text in dates.items()}
-    return Terms(source=kept.get("source"), values=kept.get("entered"), **read)
+    return Terms(
+        source=kept.get("source"),
+        values=kept.get("entered"),
+        until=read["until"],
+        expires_at=read["expires_at"],
+        review_at=read["review_at"],
+        into=kept.get("into"),
+        is_forced=kept.get("is_forced", False),
+    )
 
 
 def digest(matter: Matter) -> str | None:
     """Return a digest of what was seen, by which it is known whether that still is so."""
     seen = matter.seen
+    if matter.match is not None:
+        return f"{matter.match.state}|{matter.match.facts}"
     if seen is None:
         return None
     told = [dict(seen.value), dict(seen.owner_value), seen.said and dict(seen.said), seen.override_id]

@@ -6,10 +6,11 @@ from typing import Any
 
 import psycopg
 
-from golden_records import identity, overrides
+from golden_records import identity as keys
+from golden_records import overrides
 from golden_records.due import Cause
-from mdm import mastering
-from mdm.deciding import applying, kinds
+from mdm import mastering, merging
+from mdm.deciding import applying, identity, kinds
 from mdm.deciding.kinds import Effect, Frame
 from mdm.stewardship import decisions, queue, tasks
 from mdm.stewardship.decisions import Decision, Draft, Kind, Maker, State
@@ -47,8 +48,11 @@ def carry_out(connection: psycopg.Connection, undone: Decision, undo_id: int, ma
     parts = [part for part in decisions.list_parts(connection, undone.decision_id) if part.state == State.APPLIED]
     parts = parts or [undone]
     effect = merged([part.effect or {} for part in parts])
+    if identity.is_in(effect):
+        merging.take_turn(connection)
+    mastering.prepare(connection)
     golden_ids = overrides.list_golden_ids(connection, kinds.list_overrides(effect))
-    identity.lock_ids(connection, golden_ids)
+    keys.lock_ids(connection, golden_ids)
     kinds.refuse_blocked(connection, undone.decision_id, effect)
     frame = Frame(connection=connection, change_id=0, maker=maker)
     inverse = _invert(frame, effect) | _close(connection, effect, undo_id, maker)

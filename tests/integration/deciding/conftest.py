@@ -113,7 +113,9 @@ class Desk:
             for entity in _GOLDEN
         }
         state["said"] = self.hub.rows("select to_jsonb(r) from golden.source_record r order by 1")
-        state["crosswalk"] = self.hub.rows("select entity, key, golden_id from golden.crosswalk order by 1, 2")
+        state["crosswalk"] = self.hub.rows(
+            "select entity, key, golden_id from golden.crosswalk where unlinked_at is null order by 1, 2"
+        )
         state["conflicts"] = self.hub.rows(
             "select golden_id, item, source_id, change_id, value, owner_source_id, owner_change_id, owner_value"
             " from golden.conflict where closed_at is null order by 1, 2, 3"
