@@ -16,7 +16,10 @@ SCHEMAS = ("golden", "hub")
 _TABLES = (
     "golden_records.tables",
     "golden_records.conflict_tables",
+    "golden_records.override_tables",
+    "mdm.stewardship.decision_tables",
     "mdm.stewardship.tables",
+    "golden_records.identity_tables",
     "mdm.distribution.tables",
     "mdm.capture.tables",
     "mdm.api.tables",

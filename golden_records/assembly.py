@@ -61,6 +61,7 @@ with leaving as materialized (
 ), said as materialized (
     select l.golden_id, r.source_id, r.source_key, r.item_group
     from leaving l join golden.source_record r using (golden_id)
+    where r.source_id <> 0  -- what a steward decided of it does not keep it
 ), kept as (
     select s.golden_id from said s left join stage_version v using (source_id, source_key, item_group)
     where v.source_id is null

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import psycopg
 
-from golden_records import catalogue, journal
+from golden_records import catalogue, journal, survivorship
 from golden_records.routines import Routine, frames, when
 from rules import agreement
 from rules.agreement import Comparison
@@ -29,16 +29,13 @@ case when %(source)s = {journal.HUB} or s.cause_id is null then 'hub' when {_CAU
 """
 
 # What survived at the last event of each group in this part, with all copies where one of them matters.
-_SURVIVED = """
+_SURVIVED = f"""
 (
     select s.*, t.committed_at, c.copies, c.change_ids
     from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
     join stage_survivor s using (golden_id, item_group, tx)
     join stage_tx t using (tx)
-    left join (
-        select golden_id, item_group, tx, array_agg(copy order by place) as copies,
-               array_agg(change_id order by place) as change_ids
-        from stage_copy group by 1, 2, 3) c using (golden_id, item_group, tx)
+    left join {survivorship.COPIES} c using (golden_id, item_group, tx)
     where not s.is_aside
 )
 """

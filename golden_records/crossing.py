@@ -92,6 +92,7 @@ from (select r.golden_id, r.tx, v.rule, v.severity
 join (values {{groups}}) i (rule, item_group) using (rule)
 join stage_survivor s on s.golden_id = b.golden_id and s.tx = b.tx and s.item_group = i.item_group
 join stage_version v on v.golden_id = s.golden_id and v.tx = s.tx and v.item_group = s.item_group and v.op = 'u'
+    and v.source_id <> 0
 where not s.is_aside and {_FROM_RECORD}
 """
 
@@ -171,7 +172,8 @@ _RECORD_AT_POINT = f"""
     ) p
     join stage_version r on coalesce(r.point_id, r.golden_id) = p.golden_id
         and p.from_tx <= r.tx and (p.until_tx is null or p.until_tx > r.tx)
-    where r.op = 'u' and p.mpan_status in ('T', 'X') and r.item_group in ({asof.DATED_GROUPS})"""
+    where r.op = 'u' and p.mpan_status in ('T', 'X') and r.source_id <> 0
+      and r.item_group in ({asof.DATED_GROUPS})"""
 
 # How much a meter's record says of its meter is known before it is known what survives of it.
 _METER_AT_POINT = f"""
@@ -196,7 +198,7 @@ _METER_AT_POINT = f"""
 } end as day) d on true
     left join stage_state st on st.golden_id = r.point_id and st.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.point_id offset 0) g on true
-    where r.op = 'u' and r.item_group = 'asset'"""
+    where r.op = 'u' and r.item_group = 'asset' and r.source_id <> 0"""
 
 _PROVIDER = f"""
     select r.source_id, r.seq, r.source_key, r.item_group, p.mpid as asset_provider_mpid,
@@ -208,7 +210,8 @@ _PROVIDER = f"""
     from stage_version r
     cross join lateral (select r.item_values ->> 'asset_provider_mpid' as mpid,
                                (r.item_values ->> 'asset_provider_from')::date as day offset 0) p
-    where r.op = 'u' and r.item_group = 'provider' and p.mpid is not null"""
+    where r.op = 'u' and r.item_group = 'provider' and p.mpid is not null
+      and r.source_id <> 0"""
 
 _SAID_OF = "s.item_values ->> '{0}' as {0}"
 _CHANGE_OF = "coalesce((s.spoken ->> '{0}')::bigint, s.change_id)"

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from golden_records.journal import HUB, change_id
 
-_STANDING = ("contract", "asset")  # their dates are items: nothing else follows from them when a day has come
+_STANDING = ("contract", "asset")  # their dates are items: nothing else follows from them, but an override ends
 
 
 def note(connection: psycopg.Connection) -> None:
@@ -21,7 +21,8 @@ def note(connection: psycopg.Connection) -> None:
         select distinct d.due_at, v.golden_id, v.item_group
         from stage_version v join stage_tx t using (tx)
         cross join lateral (values (v.effective_from), (v.effective_to)) d (due_at)
-        where v.until_tx is null and v.op = 'u' and d.due_at > t.committed_at and v.item_group <> all (%s)
+        where v.until_tx is null and v.op = 'u' and d.due_at > t.committed_at
+          and (v.item_group <> all (%s) or v.source_id = 0)
           and greatest(v.effective_from, v.effective_to) > (select min(committed_at) from stage_tx)
         on conflict do nothing
         """,

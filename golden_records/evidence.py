@@ -86,10 +86,23 @@ left join golden.journal j on j.change_id = q.change_id
 where q.quarantine_id = %(subject)s
 """
 
+# What stands, what the owner said when it was overridden, and what it says now, where that is another value.
+_OVERRIDE = f"""
+select s.name as source, p.survives, o.item_group, p.items, {_POSITION}, p.change_id
+from golden.override o
+left join golden.source_record r on r.source_id = 0 and r.source_key = 'override|' || o.override_id
+cross join lateral (values (1, true, r.change_id, o.value), (2, false, o.owner_change_id, o.owner_value),
+                           (3, false, o.hidden_change_id, o.hidden_value)) p (place, survives, change_id, items)
+join golden.journal j on j.change_id = p.change_id
+join golden.source_system s on s.source_id = j.source_id
+where o.override_id = %(subject)s and (p.place < 3 or o.hidden_value <> o.owner_value) order by p.place
+"""
+
 _QUERIES = {
     Kind.CONFLICT: _CONFLICT,
     Kind.VIOLATION: _VIOLATION,
     Kind.QUARANTINE: _QUARANTINE,
+    Kind.OVERRIDE: _OVERRIDE,
 }
 
 

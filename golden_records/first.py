@@ -43,7 +43,7 @@ with appointed as materialized (
     select golden_id, entity, item_group, 0 as tx, count(*) as copies,
            array_agg(item_values order by last, place desc, source_id desc) as values,
            array_agg(change_id order by last, place desc, source_id desc) as change_ids,
-           golden.merge(item_values order by last, place desc, source_id desc) as merged
+           golden.merge(item_values order by last, place desc, source_id desc) as merged, false as is_decided
     from in_force group by golden_id, entity, item_group
 ), {survivorship.DIFFERING}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,

@@ -4,6 +4,8 @@ That is a change of its point, of what stands there, or of the contract or the l
 part, or later in the part that it came with itself.
 """
 
+from collections.abc import Sequence
+
 import psycopg
 
 from golden_records import staging
@@ -109,3 +111,18 @@ def stage_later(connection: psycopg.Connection) -> None:
     """Stage the versions that are held now anew, at what comes later in the part; call it before they are dropped."""
     with staging.frames_only(connection):
         connection.execute(_STAGE_LATER, {"groups": list(_GROUPS)})
+
+
+def list_waiting(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[int]:
+    """Return what is held back and may be healed by a change of any of these golden records."""
+    found = connection.execute(
+        """
+        select q.quarantine_id from golden.crosswalk c
+        join golden.quarantine q on c.entity = 'metering_point' and q.point_key = c.key
+            or q.other_key = c.entity || '|' || c.key
+        where c.golden_id = any (%s) and c.unlinked_at is null and q.closed_at is null and q.rule = any (%s)
+        group by q.quarantine_id order by q.quarantine_id
+        """,
+        [list(golden_ids), cross_rules()],
+    )
+    return [row[0] for row in found.fetchall()]

@@ -3,6 +3,7 @@
 Some records have a strong key (UPRN; serial number with manufacturer) and a weak one (`alt_key`: normalised
 address; serial number alone). A strong key that is new adopts the golden record of its weak key while that one has
 no strong key of its own; a record that has only the weak key finds whoever claimed it first.
+What a merge has led elsewhere keeps its own id beside (own_id), by which keys are claimed as if it never had been.
 Keys are claimed in one order by everybody, so two sources that race wait for each other and never deadlock here.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Set as AbstractSet
 
 import psycopg
 
+from golden_records import redirects
 from golden_records.routines import Routine, hashed, locked, when
 
 Key = tuple[str, str]
@@ -18,8 +20,8 @@ Key = tuple[str, str]
 # Keys are found by the index, each for itself: what is known of a crosswalk that is being filled misleads the planner
 # to read it whole.
 _COLLECT = """
-insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id)
-select k.entity, k.key, k.alt_key, c.golden_id, w.golden_id
+insert into stage_key (entity, key, alt_key, golden_id, alt_golden_id, own_id, alt_own_id)
+select k.entity, k.key, k.alt_key, c.golden_id, w.golden_id, c.own_id, w.own_id
 from (
     select entity, key, max(alt_key) as alt_key from (
         select entity, key, alt_key from stage_record where op = 'u'
@@ -28,11 +30,32 @@ from (
         union all select 'contract', contract_key, null from stage_record where op = 'u' and contract_key is not null
     ) presented group by entity, key
 ) k
-left join lateral (select golden_id from golden.crosswalk l
+left join lateral (select golden_id, own_id from golden.crosswalk l
                    where l.entity = k.entity and l.key = k.key and l.unlinked_at is null offset 0) c on true
-left join lateral (select golden_id from golden.crosswalk l
+left join lateral (select golden_id, own_id from golden.crosswalk l
                    where l.entity = k.entity and l.key = k.alt_key and l.unlinked_at is null offset 0) w
     on k.alt_key is not null
+"""
+
+# A record that a steward took for another thing than its key says: its row says the link's key of itself, and refers
+# to it by that key.
+_FOLLOW_LINKS = """
+with said as (
+    select r.ctid as at, max(l.key) filter (where l.entity = r.entity) as key,
+           max(l.link_id) filter (where l.entity = r.entity) as link_id,
+           max(l.key) filter (where l.entity = 'address') as address_key, max(r.key) as said_key
+    from golden.record_link l join stage_record r on r.source_id = l.source_id and r.source_key = l.source_key
+    where l.unlinked_at is null and r.op = 'u' group by r.ctid
+), noted as (
+    update golden.record_link l set said_key = s.said_key
+    from said s where l.link_id = s.link_id and s.said_key <> l.key
+), linked as (
+    update stage_record r
+    set key = coalesce(s.key, r.key), alt_key = case when s.key is null then r.alt_key end,
+        address_key = case when r.address_key is not null then coalesce(s.address_key, r.address_key) end
+    from said s where r.ctid = s.at and (s.key is not null or s.address_key is not null)
+)
+delete from stage_key
 """
 
 _COUNT_NEW = """
@@ -46,42 +69,47 @@ _IS_STRONG = """(case {0}.entity when 'meter' then right({0}.key, 2) <> '|*'
 # In one statement, so that keys are claimed in one order: for a golden record that is known already, or for a new one.
 _CLAIM = """
 with missing as materialized ({missing}), claimed as (
-    insert into golden.crosswalk (entity, key, golden_id, origin, linked_at)
-    select entity, key, coalesce(known_id, nextval('golden.golden_id')), 'AUTO', clock_timestamp()
-    from (select * from missing order by entity, key) missing
+    insert into golden.crosswalk (entity, key, golden_id, own_id, origin, linked_at)
+    select m.entity, m.key, coalesce(d.end_id, m.known_id, nextval('golden.golden_id')), d.golden_id,
+           case when d.golden_id is null then 'AUTO' else 'MANUAL' end, clock_timestamp()
+    from (select * from missing order by entity, key) m
+    left join golden.redirect d on d.golden_id = m.known_id and d.undone_at is null
+    order by m.entity, m.key
     on conflict (entity, key) where unlinked_at is null do nothing
-    returning entity, golden_id
+    returning entity, golden_id, own_id
 )
 insert into golden.golden_record (golden_id, entity, created_at)
 select golden_id, entity, clock_timestamp() from claimed
-where golden_id not in (select known_id from missing where known_id is not null)
+where own_id is null and golden_id not in (select known_id from missing where known_id is not null)
 """
 
 _MISSING_WEAK = f"""
 select entity, key, min(known_id) as known_id from (
-    select entity, alt_key as key, golden_id as known_id from stage_key
+    select entity, alt_key as key, coalesce(own_id, golden_id) as known_id from stage_key
     where alt_key is not null and alt_golden_id is null
     union all
     select entity, key, null from stage_key k where golden_id is null and not {_IS_STRONG.format("k")}
 ) weak group by entity, key
 """
 
+_OWN_ALT = "coalesce(a.alt_own_id, a.alt_golden_id)"
+
 # The keys of a golden record are found by its id: without the offset, all live keys may be gone through for each.
 _MISSING_STRONG = f"""
 select k.entity, k.key, adopted.known_id from stage_key k
 left join (
-    select distinct on (a.entity, a.alt_golden_id) a.entity, a.key, a.alt_golden_id as known_id from stage_key a
+    select distinct on (a.entity, {_OWN_ALT}) a.entity, a.key, {_OWN_ALT} as known_id from stage_key a
     where a.golden_id is null and a.alt_golden_id is not null and not exists (
         select from (select * from golden.crosswalk c where c.golden_id = a.alt_golden_id offset 0) s
-        where s.unlinked_at is null and {_IS_STRONG.format("s")})
-    order by a.entity, a.alt_golden_id, a.key
+        where s.unlinked_at is null and s.own_id is not distinct from a.alt_own_id and {_IS_STRONG.format("s")})
+    order by a.entity, {_OWN_ALT}, a.key
 ) adopted using (entity, key)
 where k.golden_id is null
 """
 
 _FIND = """
-update stage_key k set {found} = (
-    select c.golden_id from golden.crosswalk c
+update stage_key k set ({found}, {own}) = (
+    select c.golden_id, c.own_id from golden.crosswalk c
     where c.entity = k.entity and c.key = k.{key} and c.unlinked_at is null)
 where k.{found} is null and k.{key} is not null
 """
@@ -98,17 +126,17 @@ order by c.entity, c.key for no key update of c
 # The weak keys, which all who present one thing share, are claimed and found first; one strong key may have each of
 # them, the others are new.
 _CLAIM_STRONG = (
-    _FIND.format(found="golden_id", key="key"),
-    _FIND.format(found="alt_golden_id", key="alt_key"),
+    _FIND.format(found="golden_id", own="own_id", key="key"),
+    _FIND.format(found="alt_golden_id", own="alt_own_id", key="alt_key"),
     locked(_LOCK_ADOPTED, total="_more"),
     _CLAIM.format(missing=_MISSING_STRONG),
-    _FIND.format(found="golden_id", key="key"),
+    _FIND.format(found="golden_id", own="own_id", key="key"),
 )
 
 RESOLVE = Routine(
     name="resolve_keys",
     statements=(
-        "delete from stage_key",
+        _FOLLOW_LINKS,
         *hashed(_COLLECT),
         _COUNT_NEW,
         when("_found > 0 or _more > 0", [_CLAIM.format(missing=_MISSING_WEAK)]),
@@ -132,6 +160,7 @@ def find_unknown(connection: psycopg.Connection, keys: AbstractSet[Key]) -> set[
 
 def resolve(connection: psycopg.Connection) -> None:
     """Fill stage_key with the golden id of every key and reference staged, claiming those that are new."""
+    redirects.hold(connection)
     RESOLVE.call(connection)
 
 
@@ -188,7 +217,7 @@ def lock_more(connection: psycopg.Connection) -> None:
 
 _LOCK = """
 with own as ({own}), point as (
-    select (r.item_values ->> 'metering_point_id')::bigint as golden_id
+    select {point} as golden_id
     from own join golden.source_record r using (golden_id) where r.item_group = 'appointment'
 ), touched as (
     select golden_id from own
@@ -203,9 +232,11 @@ order by g.golden_id for no key update
 
 def lock_ids(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     """Lock these golden records, and the points and meters that follow from the appointments among them."""
-    connection.execute(_LOCK.format(own="select unnest(%s::bigint[]) as golden_id"), [golden_ids])
+    connection.execute(
+        _LOCK.format(own="select unnest(%s::bigint[]) as golden_id", point=redirects.POINT), [golden_ids]
+    )
 
 
 def lock_events(connection: psycopg.Connection) -> None:
     """Lock the golden records of the staged events, and what follows from the appointments among them."""
-    connection.execute(_LOCK.format(own="select distinct golden_id from stage_event"))
+    connection.execute(_LOCK.format(own="select distinct golden_id from stage_event", point=redirects.POINT))

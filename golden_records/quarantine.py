@@ -219,11 +219,14 @@ set record = jsonb_build_object(
     'op', 'u', 'entity', s.entity, 'item_group', s.item_group, 'source_key', s.source_key, 'is_partial', false,
     'effective_from', s.effective_from, 'effective_to', s.effective_to, 'item_values', s.item_values,
     'key', (select c.key from golden.crosswalk c where c.golden_id = s.golden_id and c.unlinked_at is null
-            order by c.crosswalk_id limit 1),
+              and c.own_id is not distinct from s.own_id order by c.crosswalk_id limit 1),
     'point_key', (select c.key from golden.crosswalk c
-                  where c.golden_id = s.point_id and c.unlinked_at is null limit 1),
+                  where c.golden_id = s.point_id and c.unlinked_at is null
+                  order by coalesce(c.own_id, c.golden_id) = (s.item_values ->> 'metering_point_id')::bigint desc,
+                           c.crosswalk_id limit 1),
     'contract_key', (select c.key from golden.crosswalk c
-                     where c.golden_id = (s.item_values ->> 'contract_id')::bigint and c.unlinked_at is null limit 1))
+                     where coalesce(c.own_id, c.golden_id) = (s.item_values ->> 'contract_id')::bigint
+                       and c.unlinked_at is null limit 1))
 from stage_violation v
 where s.record is null and v.source_id = s.source_id and v.change_no = s.seq and v.source_key = s.source_key
   and v.item_group = s.item_group

@@ -60,7 +60,7 @@ def write_policy(connection: psycopg.Connection) -> None:
 
 
 def write_catalogue(connection: psycopg.Connection) -> None:
-    """Make golden.catalogue_item equal the catalogue, and declare the hub as source 0."""
+    """Make golden.catalogue_item equal the catalogue, and declare the hub as source 0, above every other (law 5)."""
     connection.execute("delete from golden.catalogue_item")
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -70,6 +70,11 @@ def write_catalogue(connection: psycopg.Connection) -> None:
         )
     connection.execute(
         "insert into golden.source_system (source_id, name, kind) values (%s, 'hub', 'HUB') on conflict do nothing",
+        [HUB],
+    )
+    connection.execute(
+        "insert into golden.source_rank (source_id, item_group, place)"
+        " select distinct %s, item_group, -1 from golden.catalogue_item on conflict do nothing",
         [HUB],
     )
 
@@ -111,6 +116,12 @@ def register(connection: psycopg.Connection, source: SourceSystem) -> int:
     )
     _rank(connection, source_id, source)
     return source_id
+
+
+def find_source(connection: psycopg.Connection, name: str) -> int | None:
+    """Return the id of a source system, None where there is none of this name."""
+    row = connection.execute("select source_id from golden.source_system where name = %s", [name]).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _rank(connection: psycopg.Connection, source_id: int, source: SourceSystem) -> None:

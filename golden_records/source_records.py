@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from golden_records import routines, staging
+from golden_records import redirects, routines, staging
 from golden_records.routines import Routine, frames, when
 
 _REFERENCES = """
@@ -18,13 +18,14 @@ left join stage_key a on a.entity = 'address' and a.key = r.address_key and r.it
 left join stage_key c on c.entity = 'contract' and c.key = r.contract_key
 """
 
-# What a source is silent about is left out, so that what it says can be laid over what another says.
+# What a source is silent about is left out, so that what it says can be laid over what another says. References stay
+# those of its own, whatever is merged (redirects).
 _VALUES = """
 case when a.golden_id is null and c.golden_id is null and (p.golden_id is null or r.entity = 'metering_point')
      then jsonb_strip_nulls(r.item_values)
      else jsonb_strip_nulls(r.item_values) || jsonb_strip_nulls(jsonb_build_object(
-         'address_id', a.golden_id, 'contract_id', c.golden_id,
-         'metering_point_id', case when r.entity <> 'metering_point' then p.golden_id end)) end
+         'address_id', coalesce(a.own_id, a.golden_id), 'contract_id', coalesce(c.own_id, c.golden_id),
+         'metering_point_id', case when r.entity <> 'metering_point' then coalesce(p.own_id, p.golden_id) end)) end
 """
 
 _FETCH = """
@@ -69,11 +70,11 @@ where not exists (
 _RESOLVE = f"""
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
                            tx, op, is_partial, effective_from, effective_to, item_values, change_id, point_id,
-                           quarantine_id, stored_id, place)
+                           quarantine_id, stored_id, place, own_id)
 select case when r.op = 'd' then null else k.golden_id end, prior.golden_id, r.entity, r.item_group,
        r.source_id, r.source_key, r.change_no, r.tx, r.op, r.is_partial, r.effective_from, r.effective_to,
        case when r.is_partial then r.item_values else '{{}}' end || {_VALUES}, r.change_id, p.golden_id,
-       r.quarantine_id, prior.golden_id, prior.place
+       r.quarantine_id, prior.golden_id, prior.place, k.own_id
 from stage_record r
 left join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
 left join stage_existing prior
@@ -158,14 +159,14 @@ where v.until_tx is null and r.ctid = v.place and v.stored_id is distinct from v
 _UPDATE = """
 update golden.source_record r
 set effective_from = v.effective_from, effective_to = v.effective_to, item_values = v.item_values,
-    change_id = v.change_id
+    change_id = v.change_id, own_id = v.own_id
 from stage_version v
 where v.until_tx is null and v.op = 'u' and r.ctid = v.place and v.stored_id = v.golden_id
 """
 _INSERT = """
 insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from, effective_to,
-                                  item_values, change_id)
-select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id
+                                  item_values, change_id, own_id)
+select golden_id, item_group, source_id, source_key, effective_from, effective_to, item_values, change_id, own_id
 from stage_version where until_tx is null and op = 'u' and stored_id is distinct from golden_id
 order by golden_id, item_group
 """
@@ -197,8 +198,9 @@ def write(connection: psycopg.Connection) -> Written:
 
 _INSERT_LOADED = f"""
 insert into golden.source_record (golden_id, item_group, source_id, source_key, effective_from,
-                                  effective_to, item_values, change_id)
-select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES}, r.change_id
+                                  effective_to, item_values, change_id, own_id)
+select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES}, r.change_id,
+       k.own_id
 from stage_record r join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
 order by k.golden_id, r.item_group
 """
@@ -239,12 +241,12 @@ def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: M
 
 
 # Each is found by the index: what is known of tables that are being filled misleads the planner to read them whole.
-_FROM_STORE = """
+_FROM_STORE = f"""
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq, tx, op,
-                           effective_from, effective_to, item_values, change_id, point_id)
+                           effective_from, effective_to, item_values, change_id, point_id, own_id)
 select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_key, r.change_id, 0, 'u',
        r.effective_from, r.effective_to, r.item_values, r.change_id,
-       case when g.entity in ('meter', 'appointment') then (r.item_values ->> 'metering_point_id')::bigint end
+       case when g.entity in ('meter', 'appointment') then {redirects.POINT} end, r.own_id
 from golden.golden_record g
 cross join lateral (select * from golden.source_record s where s.golden_id = g.golden_id offset 0) r
 where g.golden_id = any (%(golden_ids)s)

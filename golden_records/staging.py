@@ -24,12 +24,13 @@ create temp table if not exists stage_reject (change_id bigint, reason text) on 
 create temp table if not exists stage_violation (
     source_id int, change_no bigint, source_key text, item_group text, rule int, severity text) on commit delete rows;
 create temp table if not exists stage_key (
-    entity text, key text, alt_key text, golden_id bigint, alt_golden_id bigint) on commit delete rows;
+    entity text, key text, alt_key text, golden_id bigint, alt_golden_id bigint, own_id bigint,
+    alt_own_id bigint) on commit delete rows;
 create temp table if not exists stage_version (
     golden_id bigint, prior_golden_id bigint, entity text, item_group text, source_id int, source_key text, seq bigint,
     tx int, op text, is_partial boolean, effective_from timestamptz, effective_to timestamptz, item_values jsonb,
     change_id bigint, point_id bigint, record jsonb, quarantine_id bigint, until_tx int,
-    stored_id bigint, place tid) on commit delete rows;
+    stored_id bigint, place tid, own_id bigint) on commit delete rows;
 create temp table if not exists stage_event (
     golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
 create temp table if not exists stage_survivor (

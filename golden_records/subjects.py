@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import psycopg
 
+from golden_records import journal
 from golden_records.conflicts import VISIBLE_FROM
 from rules import registry
 
@@ -50,13 +51,17 @@ _RULES = ", ".join(
 )
 _RULE = f"left join (values {_RULES}) r (code, severity, owner, item) on r.code"
 
+# What differs from a steward's value is settled by it: the override has its own review, and is a subject itself.
 _CONFLICT = f"""
 select 'conflict', k.conflict_id, i.entity, k.golden_id, k.item_group, k.item, {CONFLICT_RULE}, k.source_id::int,
-       k.owner, 'W', k.opened_at, {VISIBLE_FROM.format("k")}, k.closed_at is null,
-       hashtextextended(coalesce(k.value::text, '') || '|' || coalesce(k.owner_value::text, ''), 0),
+       k.owner, 'W', k.opened_at, {VISIBLE_FROM.format("k")}, k.closed_at is null and k.owner_source_id <> 0,
+       hashtextextended(coalesce(k.value::text, '') || '|' || coalesce(k.owner_value::text, '') || coalesce(
+            (select '|' || max(e.acceptance_id) from golden.acceptance e
+             where e.conflict_id = k.conflict_id and e.ended_at is not null), ''), 0),
        case k.outcome when 'withdrawn' then 'withdrawn' else 'healed' end,
-       case k.outcome when 'withdrawn' then 'withdrawn: the copy is gone'
-                      when 'survived' then 'healed: the copy is what survives now'
+       case when k.closed_at is null then 'healed: a steward''s value stands'
+            when k.outcome = 'withdrawn' then 'withdrawn: the copy is gone'
+            when k.outcome = 'survived' then 'healed: the copy is what survives now'
                       else 'healed: the copies agree again' end
 from asked a
 join golden.conflict k on k.conflict_id = a.subject_id
@@ -99,11 +104,37 @@ left join lateral (
 where a.kind = 'quarantine'
 """
 
+# The owner says another value by now, or the day of the review has come.
+_OVERRIDE = f"""
+select 'override', o.override_id, o.entity, o.golden_id, o.item_group, nullif(o.item, ''), null,
+       {journal.SOURCE_OF.format(change_id="coalesce(o.owner_change_id, o.hidden_change_id)")}, g.owner, 'W',
+       coalesce(o.changed_at, o.due_since, o.made_at), coalesce(o.changed_at, o.due_since, o.made_at),
+       o.retired_at is null and coalesce(o.changed_at, o.due_since) is not null,
+       hashtextextended(coalesce(o.owner_value::text, '') || '|' || coalesce(o.due_since::text, ''), 0),
+       'healed', case when o.retired_at is null then 'healed: the override hides nothing that is not known'
+                      else 'healed: the override is retired, ' || o.retired_why end
+from asked a
+join golden.override o on o.override_id = a.subject_id
+cross join lateral (select owner from golden.catalogue_item i where i.item_group = o.item_group limit 1) g
+where a.kind = 'override'
+"""
+
+_MATCH = """
+select 'match', m.match_id, m.entity, m.left_id, null, null, null::int, null::int, g.owner, 'W', m.found_at, m.found_at,
+       m.state = 'open', hashtextextended(m.facts, 0), 'healed', 'healed: the match is ' || replace(m.state, '_', ' ')
+from asked a
+join golden.match m on m.match_id = a.subject_id
+cross join lateral (select owner from golden.catalogue_item i where i.entity = m.entity order by item_group limit 1) g
+where a.kind = 'match'
+"""
+
 # A kind that is added gives its query here: the columns above, of what the relation `asked` (kind, subject_id) names.
 _QUERIES = {
     Kind.CONFLICT: _CONFLICT,
     Kind.VIOLATION: _VIOLATION,
     Kind.QUARANTINE: _QUARANTINE,
+    Kind.OVERRIDE: _OVERRIDE,
+    Kind.MATCH: _MATCH,
 }
 
 DESCRIPTION = f"select * from ({' union all '.join(_QUERIES.values())}) described ({', '.join(COLUMNS)})"

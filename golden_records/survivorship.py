@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue, rows, staging
+from golden_records import catalogue, redirects, rows, staging
 from golden_records.routines import Routine, frames
 
 RULE_GROUPS = ("registration", "connection", "segment")
@@ -81,8 +81,11 @@ select golden_id, entity, item_group, tx, false from (
 except select golden_id, entity, item_group, tx, false from stage_event
 """
 
+# The hub's own records, which hold what stewards decided, each stand beside the others and keep to their dates.
+OWN = "case when source_id = 0 then substr(source_key, 10)::bigint end"
+
 # The copies of an event stand in one order, the survivor last, so that each can be laid over those before it. They are
-# kept aside where one differs from what survived or did so before: there is, or was, a conflict.
+# kept aside where one differs from what survived or did so before: there is, or was, a conflict, or a steward's value.
 DIFFERING = """survived as materialized (
     select *, case when item_group = any (%(atomic)s) then values[copies] else merged end as survivor from copies
 ), differing as (
@@ -90,10 +93,17 @@ DIFFERING = """survived as materialized (
     select s.golden_id, s.item_group, s.tx, c.copy, c.change_id, c.place
     from survived s cross join unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
     where s.copies > 1 and (
-        s.item_group = any (%(atomic)s) or exists (select from unnest(s.values) v (copy) where not v.copy <@ s.survivor)
+        s.item_group = any (%(atomic)s) or s.is_decided
+        or exists (select from unnest(s.values) v (copy) where not v.copy <@ s.survivor)
         or exists (select from golden.conflict k where k.closed_at is null and k.golden_id = s.golden_id
                    and k.item_group = s.item_group offset 0))
 )"""
+
+COPIES = """(
+    select golden_id, item_group, tx, array_agg(copy order by place) as copies,
+           array_agg(change_id order by place) as change_ids
+    from stage_copy group by 1, 2, 3)"""
+"""The copies that are kept aside, by event; the survivor's last."""
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 SPOKEN = """case when s.survivor <> s.values[s.copies] then (
@@ -107,34 +117,36 @@ with pending as (
     select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
     from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
 ), span as (
-    select golden_id, item_group, source_id, tx as from_tx, until_tx, effective_from, effective_to,
+    select golden_id, item_group, source_id, {own} as own, tx as from_tx, until_tx, effective_from, effective_to,
            item_values, change_id
     from stage_version where op = 'u' and item_group = any (%(groups)s)
     union all
-    select r.golden_id, r.item_group, r.source_id, -1, s.first_tx, r.effective_from, r.effective_to,
+    select r.golden_id, r.item_group, r.source_id, {own}, -1, s.first_tx, r.effective_from, r.effective_to,
            r.item_values, r.change_id
     from stage_existing r
     left join (select place, min(tx) as first_tx from stage_version where item_group = any (%(groups)s) group by 1) s
         using (place)
     where r.item_group = any (%(groups)s)
 ), in_force as (
-    select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id)
-           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.item_values, s.change_id, k.place, k.participant
+    select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id, s.own)
+           e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.own, {followed} as item_values, s.change_id,
+           k.place,
+           k.participant
     from pending e
     join span s on s.golden_id = e.golden_id and s.item_group = e.item_group
         and s.from_tx <= e.tx and (s.until_tx is null or s.until_tx > e.tx)
-        and (e.item_group = any (%(undated)s)
+        and (e.item_group = any (%(undated)s) and s.own is null
              or coalesce(s.effective_from, '-infinity') <= e.committed_at
                 and coalesce(s.effective_to, 'infinity') > e.committed_at)
     join golden.source_rank k on k.source_id = s.source_id and k.item_group = s.item_group
-    order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.effective_from desc nulls last,
+    order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.own, s.effective_from desc nulls last,
              s.change_id desc
 ), ranked as (
     select f.*{last} from in_force f offset 0
 ), copies as materialized (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
-           golden.merge(item_values order by {order}) as merged
+           golden.merge(item_values order by {order}) as merged, bool_or(source_id = 0) as is_decided
     from ranked group by golden_id, item_group, tx
 ), {differing}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
@@ -143,6 +155,12 @@ select e.golden_id, e.entity, e.item_group, e.tx, e.is_aside, e.change_id, s.sur
        case when s.copies > 1 then s.change_ids end,
        {spoken}
 from pending e left join survived s using (golden_id, item_group, tx)
+"""
+
+OVERRIDDEN = "overridden"
+_GROUPS = f"""
+select item_group from stage_event union select item_group from stage_version
+union select '{OVERRIDDEN}' from stage_existing where source_id = 0
 """
 
 _FETCH = """
@@ -159,7 +177,7 @@ from (select * from missing order by golden_id, item_group) m join golden.source
 """
 
 _IS_APPOINTED = """,
-case when f.participant is not null and exists (
+case when f.own is not null then 2 when f.participant is not null and exists (
     select from golden.appointment a
     where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
                                 else (f.item_values ->> 'metering_point_id')::bigint end
@@ -167,7 +185,9 @@ case when f.participant is not null and exists (
       and a.appointed_from <= f.day and (a.appointed_to is null or a.appointed_to >= f.day)
 ) then 1 else 0 end as last
 """
-_BY_RANK = "place desc, source_id desc"  # as the candidates in force are sorted, so that they are sorted once
+_BY_RANK = "place desc, source_id desc, own"  # as the candidates in force are sorted, so that they are sorted once
+
+_FOLLOWED = redirects.followed("s.item_values", "s.item_group")
 
 
 def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
@@ -193,9 +213,8 @@ def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 
 def list_groups(connection: psycopg.Connection) -> set[str]:
-    """Return the groups of items of which this part says anything."""
-    query = "select item_group from stage_event union select item_group from stage_version"
-    return {group for (group,) in connection.execute(query)}
+    """Return the groups of items of which this part says anything, and OVERRIDDEN where a steward's value is there."""
+    return {group for (group,) in connection.execute(_GROUPS)}
 
 
 def are_followed(connection: psycopg.Connection) -> bool:
@@ -215,8 +234,9 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
 
 
 def _choose(name: str, *, last: str, order: str) -> Routine:
-    statements = (_FETCH, *frames(_SURVIVORS.format(last=last, order=order, differing=DIFFERING, spoken=SPOKEN)))
-    return Routine(name=name, statements=statements, parameters=("groups text[]", "undated text[]", "atomic text[]"))
+    query = _SURVIVORS.format(last=last, order=order, own=OWN, followed=_FOLLOWED, differing=DIFFERING, spoken=SPOKEN)
+    parameters = ("groups text[]", "undated text[]", "atomic text[]")
+    return Routine(name=name, statements=(_FETCH, *frames(query)), parameters=parameters)
 
 
 CHOOSE = _choose("choose", last="", order=_BY_RANK)

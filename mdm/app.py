@@ -16,8 +16,12 @@ from mdm.api import (
     changes,
     conflicts,
     consistency,
+    corrections,
+    decisions,
     golden_records,
     health,
+    matches,
+    overrides,
     problems,
     quarantine,
     rules,
@@ -30,6 +34,7 @@ from mdm.api import (
 )
 from mdm.api.observation import Observation
 from mdm.errors import MdmError
+from mdm.stewardship.approvals import NONE, Policy
 from mdm.stewardship.terms import USUAL, Terms
 
 _DESCRIPTION = """Golden records of metering points, meters, addresses, contracts and appointments, and each metering
@@ -46,14 +51,18 @@ _PARTS = (
     quarantine,
     rules,
     audits,
+    decisions,
+    overrides,
+    corrections,
+    matches,
     schemas,
     health,
 )
 
 
-def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> FastAPI:
+def create(dsn: str, *, revision: str | None = None, terms: Terms = USUAL, policy: Policy = NONE) -> FastAPI:
     """Return the application that serves the hub in this database; `revision` is the schema that it needs."""
-    hub = state.make(dsn, revision=revision, terms=terms)
+    hub = state.make(dsn, revision=revision, terms=terms, approvals=policy)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -120,9 +129,9 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()  # uvicorn would raise them again; to have ended in order is success
 
 
-def make_server(dsn: str, *, host: str, port: int, terms: Terms = USUAL) -> Server:
+def make_server(dsn: str, *, host: str, port: int, terms: Terms = USUAL, policy: Policy = NONE) -> Server:
     """Return a server of the hub in this database, on a free port for port 0; raises AddressTaken."""
-    return Server(create(dsn, revision=db.head(), terms=terms), host=host, port=port)
+    return Server(create(dsn, revision=db.head(), terms=terms, policy=policy), host=host, port=port)
 
 
 def listen(host: str, port: int) -> socket.socket:

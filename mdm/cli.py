@@ -24,9 +24,13 @@ COMMANDS = {
     "status": "Show each source's state, lag and last error, or how consistent the systems are.",
     "conflict": "Show where the copies of an item differ from its owner's value, and who is accountable.",
     "task": "Work the stewards' queue: list, claim, comment, resolve and dismiss tasks.",
+    "decision": "Show what was decided; undo, approve and reject it; decide on many tasks at once.",
+    "override": "Show the values of stewards that stand, and end or review them.",
+    "correction": "Show what owners are asked to correct, and note their replies.",
     "rules": "List and explain the rules, and try one or a policy before it is switched on.",
     "audit": "Put all rules to all that is stored: golden records, sources, views.",
     "quarantine": "Show what could not be mastered and put it through again.",
+    "match": "Find golden records that may be one thing, and meters that seem crossed.",
     "key": "Issue, list and revoke API keys.",
     "bench": "Measure the hub against its budgets.",
 }

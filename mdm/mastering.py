@@ -13,6 +13,7 @@ import polars as pl
 import psycopg
 
 from golden_records import (
+    acceptances,
     assembly,
     catalogue,
     checks,
@@ -24,17 +25,20 @@ from golden_records import (
     identity,
     journal,
     loaded,
+    merging,
+    overrides,
     quarantine,
     source_records,
     staging,
     survivorship,
     touched,
+    unmatched,
     verdicts,
 )
 from golden_records.due import Cause
 from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
-from mdm.stewardship import opening
+from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
 
 _KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
@@ -75,6 +79,12 @@ class Outcome:
     touched_points: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mastered:
+    violations: int
+    settled: psycopg.Cursor | None
+
+
 def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     """Set the session up for mastering: plans for small sets against large, indexed, cached tables."""
     contracts.load()  # now, and not while the first batch holds the lock of projection
@@ -109,7 +119,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     if is_few:
         connection.execute("set local plan_cache_mode = force_generic_plan")
     with staging.pipelined(connection) if is_few else nullcontext():
-        _prepare(connection)
+        prepare(connection)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
         checks.check_records(connection)
         quarantine.drop_violating(connection)
@@ -145,12 +155,14 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         if batch.records["is_partial"].any():
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        violations += _master(connection, source_id=batch.source_id)
+        mastered = _master(connection, source_id=batch.source_id)
+        violations += mastered.violations
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
         touching = _pass_on(connection)
         staging.wait(connection)
     written.verify()
+    _yield_to_owners(connection, mastered.settled)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
 
 
@@ -172,11 +184,12 @@ def _begin(connection: psycopg.Connection) -> int:
     """Make the temporary tables ready; return the first number of the changes that are mastered in them."""
     with staging.pipelined(connection):
         reserved = journal.reserve_block(connection)
-        _prepare(connection)
+        prepare(connection)
         return journal.first_of(reserved)
 
 
-def _prepare(connection: psycopg.Connection) -> None:
+def prepare(connection: psycopg.Connection) -> None:
+    """Make the temporary tables ready for a part."""
     if staging.begin(connection):
         for routine in _ROUTINES:
             routine.create(connection)
@@ -230,13 +243,14 @@ def _resolve(connection: psycopg.Connection) -> None:
         source_records.resolve(connection)
 
 
-def _master(connection: psycopg.Connection, *, source_id: int) -> int:
+def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool = True) -> _Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
     """
+    awaited = corrections.look(connection)
     violations = 0
-    while found := _choose(connection):
+    while found := _choose(connection, is_checked=is_checked):
         quarantine.hold_versions(connection)
         source_records.span(connection)
         survivorship.restart(connection)
@@ -251,10 +265,17 @@ def _master(connection: psycopg.Connection, *, source_id: int) -> int:
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
         conflicts.settle(connection, source_id=source_id, groups=groups)
         due.note(connection)
-    return violations
+        if groups & {"address", "asset", "appointment"}:
+            unmatched.note(connection)
+        # What follows from appointments is fetched only now; of the hub's own transactions nothing was before.
+        is_overridden = source_id == journal.HUB or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
+        settled = overrides.settle(connection) if is_overridden and is_checked else None
+        if awaited.fetchone() == (True,):
+            corrections.close_corrected(connection)
+    return _Mastered(violations=violations, settled=settled)
 
 
-def _choose(connection: psycopg.Connection) -> int:
+def _choose(connection: psycopg.Connection, *, is_checked: bool) -> int:
     """Choose what survives but for meters and what services own; return how many records break a rule by it."""
     groups = survivorship.list_groups(connection)
     at_point = groups & {*survivorship.AT_POINT}
@@ -267,7 +288,17 @@ def _choose(connection: psycopg.Connection) -> int:
             survivorship.add_events(connection, survivorship.AT_POINT)
         if "appointment" in groups:
             survivorship.choose(connection, groups=("appointment",), by_appointment=False)
-        return crossing.check(connection, groups)
+        return crossing.check(connection, groups) if is_checked else 0
+
+
+def _yield_to_owners(connection: psycopg.Connection, settled: psycopg.Cursor | None) -> None:
+    """Master anew what equals its owner's value by now, as of the transaction that showed it: the owner's, then."""
+    equal = overrides.list_equal(settled) if settled else []
+    if not equal:
+        return
+    golden_ids = sorted({each.golden_id for each in equal})
+    cause = Cause(relation="golden.override", payload={"golden_ids": golden_ids})
+    _assemble(connection, golden_ids, (), now=max(each.committed_at for each in equal), cause=cause)
 
 
 def _bulk_entities(groups: set[str]) -> list[str]:
@@ -306,12 +337,32 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
 _PASS_BITS = 56
 
 
-def master_again(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+def master_again(
+    connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause, block: int | None = None
+) -> int:
     """Master golden records anew from what all sources say of them, because of a decision; return its change id.
 
-    The caller has written what the decision changes in the store. `finish` comes at the end of the transaction.
+    The caller has written what the decision changes in the store, if it names the change under a `block` reserved by
+    journal.next_block. `finish` comes at the end of the transaction.
     """
-    return journal.change_id(_assemble(connection, sorted(golden_ids), (), now=now, cause=cause), journal.HUB)
+    return journal.change_id(
+        _assemble(connection, sorted(golden_ids), (), now=now, cause=cause, block=block), journal.HUB
+    )
+
+
+def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
+    """Put what sources say of these under where it leads since a merge or split, and master them; return the change id.
+
+    What had passed the rules is not held back because of a decision on identity, and no override retired, so that a
+    split brings it back.
+    """
+    block = _begin(connection)
+    due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
+    merging.stage_moved(connection, sorted(golden_ids))
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    _master(connection, source_id=journal.HUB, is_checked=False)
+    _pass_on(connection)
+    return journal.change_id(block, journal.HUB)
 
 
 _LOADED = Cause(relation="golden.source_record")
@@ -324,25 +375,28 @@ def _assemble(
     *,
     now: datetime,
     cause: Cause = _LOADED,
+    block: int | None = None,
 ) -> int:
     """Master golden records from the store; those of a load are of these entities, and may be new."""
-    block = _begin(connection)
+    block = journal.next_block(connection) if block is None else block
+    prepare(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
     if entities and first.are_new(connection, golden_ids):
-        violations = _master_first(connection, entities, now)
+        mastered = _master_first(connection, entities, now)
     else:
         source_records.note_staged(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        violations = _master(connection, source_id=journal.HUB)
-    if violations:
+        mastered = _master(connection, source_id=journal.HUB)
+    if mastered.violations:
         source_records.drop_quarantined(connection)
     _pass_on(connection)
+    _yield_to_owners(connection, mastered.settled)
     return block
 
 
-def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> int:
+def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> _Mastered:
     """Master golden records of which there is no version yet: what comes of it is what _master makes of them."""
     groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
     violations = 0
@@ -356,7 +410,9 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
             _follow_appointments(connection)
         conflicts.settle(connection, source_id=journal.HUB, groups=groups)
         due.note(connection)
-    return violations
+        if groups & {"address", "asset", "appointment"}:
+            unmatched.note(connection)
+    return _Mastered(violations=violations, settled=None)
 
 
 def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
@@ -379,14 +435,16 @@ def _follow_appointments(connection: psycopg.Connection) -> None:
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
-    """Look again at what was dated ahead and is due by now; return how many groups of items were looked at."""
+    """Look again at what was dated ahead and is due by now; return how many groups were looked at."""
     block = _begin(connection)
     taken = due.stage(connection, now=now, block=block, limit=limit)
     if taken:
         identity.lock_events(connection)
         due.finish(connection)
-        _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, source_id=journal.HUB)
+        acceptances.end_due(connection)
         _pass_on(connection)
+        _yield_to_owners(connection, mastered.settled)
     return taken
 
 
@@ -400,8 +458,9 @@ def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limi
         quarantine.hold_records(connection, quarantine.look(connection, source_id=journal.HUB))
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, source_id=journal.HUB)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         _pass_on(connection)
+        _yield_to_owners(connection, mastered.settled)
     return staged

@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     due_days_error: float = Field(1, gt=0, le=3650, description="days until a task of severity E is due")
     due_days_warning: float = Field(5, gt=0, le=3650, description="days until a task of severity W is due")
     rules: Path | None = Field(None, description="a file that switches rules off and sets their parameters")
+    approvals: Path | None = Field(None, description="a file that says which decisions another person approves")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
     log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error")
 

@@ -133,6 +133,19 @@ async def find_point(pool: Pool, mpan: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+_FIND_END = """
+select d.end_id from golden.redirect d join golden.golden_record g using (golden_id)
+where d.golden_id = %s and d.undone_at is null and g.entity = %s
+"""
+
+
+async def find_end(pool: Pool, entity: str, golden_id: int) -> int | None:
+    """Return the golden id that a retired one leads to; None where it leads nowhere."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_FIND_END, [golden_id, entity])).fetchone()
+    return None if row is None else int(row[0])
+
+
 def render(entity: str, row: tuple[Any, ...], *, is_identified: bool) -> Record:
     """Make the document of a golden record from golden id, version, time of update and items in catalogue order."""
     items, sensitive = _items(entity)

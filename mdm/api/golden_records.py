@@ -1,11 +1,13 @@
 """Golden records over HTTP: by id with an ETag, a metering point by its MPAN too.
 
 Values that identify a person or are restricted are masked, unless the key has the scope golden:read-identified; every
-read with that scope is written down (law 11). A service's key sees what belongs to its own views; of anything else it
-is told, with 404, what it would be told if that did not exist.
+read with that scope is written down (law 11). The id of what was merged away leads to what stands for it. A service's
+key sees what belongs to its own views; of anything else it is told, with 404, what it would be told if that did not
+exist.
 """
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -52,6 +54,9 @@ _IF_NONE_MATCH = {
 }
 
 
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Where the golden record is"}}
+
+
 def _described(entity: str) -> dict[int | str, dict[str, Any]]:
     headers = {"ETag": {"schema": {"type": "string"}, "description": "The version"}}
     content = {JSON: {"schema": golden.schema(entity)}}
@@ -92,7 +97,10 @@ def add_routes(app: FastAPI) -> None:
             description=f"Read the golden {noun} of an id; its ETag is its version.",
             responses=_REFUSALS
             | _described(entity)
-            | {304: {"description": "The copy of that version is still right"}},
+            | {
+                304: {"description": "The copy of that version is still right"},
+                308: {"description": "It was merged into the golden record that Location names", "headers": _LOCATION},
+            },
             openapi_extra={"security": SECURITY, "parameters": [_IF_NONE_MATCH]},
             route_class_override=_DirectRoute,
         )
@@ -142,12 +150,22 @@ def _read(caller: Caller, golden_id: int, *, action: str = "read") -> Read:
 async def _answer(request: Request, entity: str, read: Read) -> Response:
     record = await state.of(request).readers[entity].find(read) if read.golden_id <= _LARGEST else None
     if record is None:
-        raise _missing(entity)
+        return await _redirect(request, entity, read)
     tag = _tag(record, read)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if request.method == "GET" and _has(request.headers.get("if-none-match"), tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(record.document, media_type=JSON, headers=headers)
+
+
+async def _redirect(request: Request, entity: str, read: Read) -> Response:
+    """Lead from an id that was merged away to the golden record that stands for it, if the key may see that."""
+    hub = state.of(request)
+    end = await golden.find_end(hub.pool, entity, read.golden_id) if read.golden_id <= _LARGEST else None
+    if end is None or (read.recipient and await hub.readers[entity].find(replace(read, golden_id=end)) is None):
+        raise _missing(entity)
+    headers = {"Location": f"/v1/{PATHS[entity]}/{end}", "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers=headers)
 
 
 def _tag(record: Record, read: Read) -> str:

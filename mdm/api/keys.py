@@ -32,6 +32,7 @@ class Scope(StrEnum):
     STEWARD_READ = "steward:read"
     STEWARD_WRITE = "steward:write"
     STEWARD_APPROVE = "steward:approve"
+    CORRECTION_REPLY = "correction:reply"
 
 
 class KeyUnknown(MdmError):
@@ -70,6 +71,10 @@ class Grant:
             raise KeyUnsound(
                 f"{Scope.VIEW_READ} is for one recipient's views. Give --role and --recipient, or take the scope "
                 f"{Scope.VIEW_READ_ALL} instead."
+            )
+        if Scope.CORRECTION_REPLY in self.scopes and self.recipient is None:
+            raise KeyUnsound(
+                f"{Scope.CORRECTION_REPLY} is for what one owner is asked to correct. Give --role and --recipient."
             )
         if Scope.VIEW_READ_ALL in self.scopes and self.recipient is not None:
             raise KeyUnsound(f"{Scope.VIEW_READ_ALL} and a recipient exclude each other. Give one of them.")

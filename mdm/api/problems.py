@@ -14,9 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
+from mdm.deciding.orders import Outdated, OverrideUnknown, Refused
 from mdm.distribution.contracts import ContractUnknown
 from mdm.distribution.reading import BeyondHead, NotRetained, ViewEmpty
 from mdm.errors import MdmError
+from mdm.merging import HubOccupied, IdentityRefused, IdentityStale
+from mdm.stewardship.corrections import CorrectionClosed, CorrectionUnknown, ReferenceUsed
+from mdm.stewardship.decisions import DecisionUnknown, OwnProposal, WrongState
 from mdm.stewardship.queue import SortUnfit
 from mdm.stewardship.tasks import Closed, Stale, Taken, TaskUnknown
 
@@ -34,6 +38,18 @@ _STATUS: dict[type[MdmError], HTTPStatus] = {
     Taken: HTTPStatus.CONFLICT,
     Closed: HTTPStatus.CONFLICT,
     SortUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Outdated: HTTPStatus.CONFLICT,
+    OverrideUnknown: HTTPStatus.NOT_FOUND,
+    DecisionUnknown: HTTPStatus.NOT_FOUND,
+    WrongState: HTTPStatus.CONFLICT,
+    IdentityRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    IdentityStale: HTTPStatus.CONFLICT,
+    HubOccupied: HTTPStatus.SERVICE_UNAVAILABLE,
+    OwnProposal: HTTPStatus.FORBIDDEN,
+    CorrectionUnknown: HTTPStatus.NOT_FOUND,
+    CorrectionClosed: HTTPStatus.CONFLICT,
+    ReferenceUsed: HTTPStatus.CONFLICT,
 }
 
 POSITIONS = (HTTPStatus.CONFLICT, HTTPStatus.GONE)

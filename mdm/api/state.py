@@ -11,6 +11,7 @@ from mdm.api.authentication import Keyring
 from mdm.api.connections import Pool, WritingPool
 from mdm.api.golden import Reader
 from mdm.api.listener import Listener
+from mdm.stewardship.approvals import NONE, Policy
 from mdm.stewardship.terms import USUAL, Terms
 
 
@@ -25,6 +26,7 @@ class State:
     listener: Listener
     readers: dict[str, Reader] = field(default_factory=dict)
     terms: Terms = USUAL
+    approvals: Policy = NONE
     revision: str | None = None
 
     async def open(self) -> None:
@@ -42,7 +44,7 @@ class State:
         await asyncio.to_thread(self.writing_pool.close)
 
 
-def make(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> State:
+def make(dsn: str, *, revision: str | None = None, terms: Terms = USUAL, approvals: Policy = NONE) -> State:
     """Return the state of a server of the hub in this database; `revision` is the schema that it needs."""
     pool = connections.make_pool(dsn, size=8, is_checked=True)
     reading_pool = connections.make_pool(dsn, size=4, is_checked=False)
@@ -55,6 +57,7 @@ def make(dsn: str, *, revision: str | None = None, terms: Terms = USUAL) -> Stat
         listener=Listener(dsn, on_revoked=keyring.forget),
         readers={entity: Reader(reading_pool, entity) for entity in catalogue.load().entities},
         terms=terms,
+        approvals=approvals,
         revision=revision,
     )
 

@@ -29,6 +29,11 @@ async def admit_writer(request: Request) -> Caller:
     return await _admit(request, Scope.STEWARD_WRITE)
 
 
+async def admit_approver(request: Request) -> Caller:
+    """Return the caller, who may approve what others propose; raises Problem 401 or 403."""
+    return await _admit(request, Scope.STEWARD_APPROVE)
+
+
 async def _admit(request: Request, *scopes: Scope) -> Caller:
     caller = await authenticate(request, state.of(request).keyring, *scopes)
     if caller.recipient is not None:

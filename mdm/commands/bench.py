@@ -23,9 +23,9 @@ def bench(
 ) -> None:
     """Measure the hub against its budgets, on servers of its own, and write .bench/result.json.
 
-    The budgets are capture_rate, golden_read, queue_page, population_rate, initial_load, feed_latency, mastering_rate,
-    worker_memory, rule_trial and audit. Debezium's embedded engine is a baseline where a JDK is on the path; its jars
-    are installed into .bench/venv when needed.
+    The budgets are capture_rate, golden_read, queue_page, bulk_decision, population_rate, initial_load, feed_latency,
+    mastering_rate, worker_memory, rule_trial and audit. Debezium's embedded engine is a baseline where a JDK is on the
+    path; its jars are installed into .bench/venv when needed.
 
     Example: mdm bench --quick --only mastering_rate
     """

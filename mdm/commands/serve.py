@@ -20,7 +20,7 @@ def serve(
     from mdm import hub, settings, telemetry
     from mdm.capture import registration, status
     from mdm.governance.consistency import ConsistencyCollector
-    from mdm.stewardship import terms
+    from mdm.stewardship import approvals, terms
 
     chosen = settings.load()
     hub_dsn = hub.initialise(chosen)
@@ -31,6 +31,7 @@ def serve(
         host=chosen.api_host if host is None else host,
         port=chosen.api_port if port is None else port,
         terms=terms.of(chosen),
+        policy=approvals.load(chosen.approvals),
     )
     typer.echo(f"Listening on {server.url}")
     server.run()

@@ -13,6 +13,10 @@ from mdm.errors import MdmError
 
 if TYPE_CHECKING:
     from mdm.db import Connection
+    from mdm.deciding.choosing import Wish
+    from mdm.deciding.desk import Desk
+    from mdm.deciding.orders import About
+    from mdm.stewardship.decisions import Maker
     from mdm.stewardship.queue import Filter
     from mdm.stewardship.tasks import Deed
     from mdm.stewardship.terms import Terms
@@ -234,17 +238,59 @@ def comment(
 
 
 @app.command()
-def resolve(task_id: _Id, reason: _Reason, version: _Seen = None, by: _By = None, as_json: _Json = False) -> None:
-    """Close a task that was settled elsewhere, with the reason.
+def resolve(
+    task_id: _Id,
+    reason: _Reason,
+    take: Annotated[str | None, typer.Option(help="Take the value of this source.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="Enter a value: VALUE, or ITEM=VALUE for each.")] = None,
+    accept_until: Annotated[str | None, typer.Option(help="Accept the difference until a day.")] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the owner to correct: to what --take or --value says.")
+    ] = False,
+    dismissed: Annotated[bool, typer.Option("--dismiss", help="Dismiss it, as a decision that can be undone.")] = False,
+    expires: Annotated[str | None, typer.Option(help="The day on which the override ends by itself.")] = None,
+    review: Annotated[str | None, typer.Option(help="The day on which somebody should look at it again.")] = None,
+    version: _Seen = None,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Settle a task by a decision, or close one that was settled elsewhere; the reason stays with it.
 
-    Example: mdm task resolve 17 --reason "the distributor corrected it"
+    Example: mdm task resolve 17 --take mss --reason "seen on site"
     """
+    from mdm.deciding import choosing, desk
     from mdm.stewardship import tasks
+
+    with desk.opened("task") as opened:
+        item = tasks.get(opened.connection, task_id, now=datetime.now(UTC)).item
+        wish = choosing.Wish(
+            take=take,
+            values=desk.values(value, item),
+            accept_until=accept_until,
+            ask=ask,
+            dismiss=dismissed,
+            expires=expires,
+            review=review,
+        )
+        if not wish.is_empty:
+            _decide(opened, opened.task(task_id, version), wish, maker=desk.maker(by, reason), as_json=as_json)
+            return
 
     def act(connection: "Connection", seen: int, deed: "Deed", _terms: "Terms") -> None:
         tasks.resolve(connection, task_id, version=seen, deed=deed)
 
     _change(task_id, version, _deed(by, _said(reason, "a reason")), act, as_json=as_json)
+
+
+def _decide(opened: "Desk", about: "About", wish: "Wish", *, maker: "Maker", as_json: bool) -> None:
+    from mdm.deciding import applying, choosing, telling
+    from mdm.deciding.orders import Order
+
+    kind, terms = choosing.choose(wish)
+    order = Order(kind=kind, about=about, terms=terms)
+    made = opened.do(lambda connection: applying.decide(connection, order, maker, opened.policy))
+    told = telling.of_decision(made, reveal=False)
+    typer.echo(json.dumps(told, default=str) if as_json else telling.lines(told))
 
 
 @app.command()

@@ -39,7 +39,7 @@ def meters(number: Numbers, *, distributor: str, advanced: Flags, draws: Draws) 
             "make": _pick(MAKES, make),
             "model": _pick(MODELS, make),
             "meter_type": _pick(_TYPES, kind),
-            "esme": _esme_ids(draws, number),
+            "esme": _esme_ids(draws, number, distributor),
             "location": _pick(LOCATIONS, draws.below(number, "meter location", len(LOCATIONS))),
             "displayed_digits": 5 + draws.below(number, "displayed digits", 2),
         }
@@ -68,9 +68,9 @@ def _serial_number(distributor: str) -> pl.Expr:
     )  # fmt: skip
 
 
-def _esme_ids(draws: Draws, number: Numbers) -> pl.Series:
+def _esme_ids(draws: Draws, number: Numbers, distributor: str) -> pl.Series:
     """Write 64 random bits as EUI-64: eight pairs of hexadecimal digits with dashes between them."""
-    pairs = draws.bits(number, "esme").byteswap().view(np.uint8).reshape(len(number), 8)
+    pairs = draws.bits(number, f"esme {distributor}").byteswap().view(np.uint8).reshape(len(number), 8)
     hexadecimal = np.frombuffer(b"0123456789ABCDEF", dtype=np.uint8)
     written = np.full((len(number), 24), ord("-"), dtype=np.uint8)
     written[:, 0::3] = hexadecimal[pairs >> 4]

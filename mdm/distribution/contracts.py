@@ -31,8 +31,9 @@ class Message(StrEnum):
 
 
 class Role(StrEnum):
-    """The roles of organisations that receive views."""
+    """The roles of organisations that receive views; a registration service's is of what it is asked to correct."""
 
+    SMRS = "SMRS"
     MSS = "MSS"
     MSA = "MSA"
     UMSO = "UMSO"

@@ -12,6 +12,7 @@ class Name(StrEnum):
     CAPTURE_RATE = "capture_rate"
     GOLDEN_READ = "golden_read"
     QUEUE_PAGE = "queue_page"
+    BULK_DECISION = "bulk_decision"
     POPULATION_RATE = "population_rate"
     INITIAL_LOAD = "initial_load"
     FEED_LATENCY = "feed_latency"
@@ -56,6 +57,14 @@ BUDGETS = {
             unit="ms",
             first=100,
             then=50,
+            is_ceiling=True,
+        ),
+        Budget(
+            name=Name.BULK_DECISION,
+            title="bulk decision over 10,000 tasks, and its undo: the slower of the two",
+            unit="s",
+            first=30,
+            then=15,
             is_ceiling=True,
         ),
         Budget(

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tests.benchmarks import (
     audit_rate,
+    bulk_decision,
     capture_rate,
     debezium,
     feed_latency,
@@ -45,6 +46,7 @@ class Size:
     capture_rows: int = 500_000
     golden_records: int = 1_000_000
     tasks: int = 100_000
+    decided: int = 10_000
     points: int = 20_000
     changes: int = 150_000
     seconds: float = 60.0
@@ -57,6 +59,7 @@ QUICK = Size(
     capture_rows=50_000,
     golden_records=20_000,
     tasks=5_000,
+    decided=500,
     points=2_000,
     changes=10_000,
     seconds=10.0,
@@ -91,6 +94,8 @@ class Suite:
                 measured = self._golden_read()
             case Name.QUEUE_PAGE:
                 measured = queue_page.measure(self._opened().hub, tasks=self.size.tasks)
+            case Name.BULK_DECISION:
+                measured = bulk_decision.measure(self._opened().hub, tasks=self.size.decided)
             case Name.POPULATION_RATE:
                 measured = population_rate.of(self._fill(), self.size.points)
             case Name.INITIAL_LOAD:

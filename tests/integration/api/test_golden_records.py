@@ -157,3 +157,26 @@ def test_reads_that_come_together_each_get_their_own_answer(api: Api) -> None:
 
         with ThreadPoolExecutor(12) as pool:
             list(pool.map(read, range(300)))
+
+
+def test_id_of_what_was_merged_away_leads_to_what_stands_for_it_until_it_is_split(api: Api) -> None:
+    retired = METERS + 900
+    market = api.market
+    market.connection.execute(
+        "insert into golden.golden_record (golden_id, entity, created_at) values (%s, 'meter', now())", [retired]
+    )
+    market.connection.execute(
+        "insert into golden.redirect (golden_id, into_id, end_id, redirected_at) values (%s, %s, %s, now())",
+        [retired, METERS + 1, METERS + 1],
+    )
+    with api.steward() as steward, api.service() as bolt, api.service("KITE") as kite:
+        for client in (steward, bolt):
+            answer = client.get(f"/v1/meters/{retired}")
+            assert answer.status_code == HTTPStatus.PERMANENT_REDIRECT
+            assert answer.headers["Location"] == f"/v1/meters/{METERS + 1}"
+            assert client.get(f"/v1/meters/{retired}", follow_redirects=True).json()["golden_id"] == METERS + 1
+        assert kite.get(f"/v1/meters/{retired}").status_code == HTTPStatus.NOT_FOUND
+        assert steward.get(f"/v1/addresses/{retired}").status_code == HTTPStatus.NOT_FOUND
+        market.put("meter", retired, metering_point_id=1)
+        market.connection.execute("update golden.redirect set undone_at = now() where golden_id = %s", [retired])
+        assert bolt.get(f"/v1/meters/{retired}").json()["golden_id"] == retired
