@@ -68,7 +68,6 @@ conflict = Table(
     CheckConstraint("outcome in ('agreed', 'withdrawn', 'survived')", name="outcome"),
     Index("conflict_open_uq", "golden_id", "item", "source_id", unique=True, postgresql_where=_IS_OPEN),
     Index("conflict_queue_ix", "conflict_id", postgresql_where=_IS_OPEN),
-    Index("conflict_item_ix", "item", "conflict_id", postgresql_where=_IS_OPEN),
     Index("conflict_closed_ix", "closed_at", "conflict_id", postgresql_where=_IS_CLOSED),
     Index("conflict_golden_id_ix", "golden_id", "conflict_id", postgresql_where=_IS_CLOSED),
     schema=SCHEMA,

@@ -90,7 +90,8 @@ where s.item_group = '{lined}' and r.source_id <> {survivor}
 order by s.golden_id, i.item, r.source_id, r.change_id desc
 """
 
-# How it ended is told by what the last event of this part leaves of the copy.
+# How it ended is told by what the last event of this part leaves of the copy. The open ones are looked up record by
+# record: how many there are is not known to the planner, and there may be very many.
 _CLOSE = """
 with last as materialized (
     select * from {survived} s
@@ -105,9 +106,11 @@ with last as materialized (
                                                          or k.item = any ({lines}))) then 'agreed'
             else 'withdrawn' end
     from last s
-    where k.closed_at is null and k.golden_id = s.golden_id and k.item_group = s.item_group and not exists (
-        select from stage_conflict c
-        where c.golden_id = k.golden_id and c.item = k.item and c.source_id = k.source_id)
+    cross join lateral (select conflict_id, item, source_id from golden.conflict o
+                        where o.closed_at is null and o.golden_id = s.golden_id and o.item_group = s.item_group
+                        offset 0) o
+    left join stage_conflict c on c.golden_id = s.golden_id and c.item = o.item and c.source_id = o.source_id
+    where c.golden_id is null and k.conflict_id = o.conflict_id
     returning k.conflict_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'conflict', conflict_id, false from closed
@@ -176,8 +179,11 @@ _FOLLOW_SUPPLIER = """
 update golden.conflict k set owner_participant = s.item_values ->> 'supplier_mpid', version = version + 1
 from (select distinct on (golden_id) golden_id, item_values from stage_survivor
       where item_group = 'supplier' and not is_aside order by golden_id, tx desc) s
-where k.golden_id = s.golden_id and k.closed_at is null and k.owner = 'supplier'
-  and k.owner_participant is distinct from s.item_values ->> 'supplier_mpid'
+cross join lateral (select conflict_id from golden.conflict o
+                    where o.closed_at is null and o.golden_id = s.golden_id and o.owner = 'supplier'
+                      and o.owner_participant is distinct from s.item_values ->> 'supplier_mpid'
+                    offset 0) o
+where k.conflict_id = o.conflict_id
 """
 
 

@@ -25,7 +25,6 @@ _CHECKS = {
 }
 _INDEXES = {
     "conflict_queue_ix": (["conflict_id"], _OPEN),
-    "conflict_item_ix": (["item", "conflict_id"], _OPEN),
     "conflict_closed_ix": (["closed_at", "conflict_id"], _CLOSED),
     "conflict_golden_id_ix": (["golden_id", "conflict_id"], _CLOSED),
 }

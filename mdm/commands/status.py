@@ -72,8 +72,7 @@ def status(
 def _show_consistency(connection: "Connection", sources: "Sequence[str] | None", *, as_json: bool) -> None:
     from datetime import UTC, datetime
 
-    from mdm.commands import consistency_lines
-    from mdm.governance import consistency
+    from mdm.governance import consistency, consistency_lines
 
     consistency.renew_if_stale(connection, now=datetime.now(UTC))
     measure = consistency.look(connection, now=datetime.now(UTC), sources=sources)

@@ -1,4 +1,4 @@
-"""How the measure of consistency is told at the command line."""
+"""The measure of consistency in lines, as a person reads it."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
