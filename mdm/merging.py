@@ -11,7 +11,7 @@ from datetime import datetime
 
 import psycopg
 
-from golden_records import match_states, merging, record_links
+from golden_records import healing, match_states, merging, record_links
 from golden_records.due import Cause
 from golden_records.merging import Known
 from golden_records.record_links import RecordName
