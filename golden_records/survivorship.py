@@ -167,7 +167,7 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 def restart(connection: psycopg.Connection) -> None:
     """Forget what was chosen, and note the events of what is still staged: some of it was held back."""
     with staging.pipelined(connection):
-        connection.execute("truncate stage_event, stage_survivor")
+        connection.execute("truncate stage_event, stage_survivor, stage_said, stage_state")
         add_events(connection, FIRST_STAGED)
 
 
