@@ -33,15 +33,25 @@ def _first_day(item: str) -> str:
     return f"coalesce({_DATE.replace('{item}', item)}, {_LOCAL})"
 
 
-PARTIES = f"""
-('supplier', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("supplier_from")}),
-('contract', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("contract_from")}),
-('contract', {{record}}.item_values ->> 'service_mpid', {{record}}.item_values ->> 'role',
- {_first_day("contract_from")}),
-('appointment', {{record}}.item_values ->> 'supplier_mpid', 'SUPPLIER', {_first_day("appointed_from")}),
-('appointment', {{record}}.item_values ->> 'service_mpid', {{record}}.item_values ->> 'role',
- {_first_day("appointed_from")})"""
-"""Whom a record names: rows of item_group, mpid, party_role, on_day."""
+_ROLE = "{record}.item_values ->> 'role'"
+_PARTIES = (
+    ("supplier", "supplier_mpid", "'SUPPLIER'", "supplier_from"),
+    ("contract", "supplier_mpid", "'SUPPLIER'", "contract_from"),
+    ("contract", "service_mpid", _ROLE, "contract_from"),
+    ("appointment", "supplier_mpid", "'SUPPLIER'", "appointed_from"),
+    ("appointment", "service_mpid", _ROLE, "appointed_from"),
+)
+
+
+def parties(table: str, columns: str, where: str) -> str:
+    """Select whom the records `r` of a table name, with these columns of theirs: mpid, party_role, on_day."""
+    return " union all ".join(
+        f"select {columns}, r.item_values ->> '{mpid}' as mpid, {role.format(record='r')} as party_role,"
+        f" {_first_day(first_day).format(record='r')} as on_day"
+        f" from {table} r where r.item_group = '{group}' and r.item_values ->> '{mpid}' is not null and {where}"
+        for group, mpid, role, first_day in _PARTIES
+    )
+
 
 GSP_PAIR = """
 case when {mpan} is not null and {gsp_group} is not null then exists (
@@ -70,25 +80,35 @@ def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:
     where {alias}.golden_id = {golden_id} and {alias}.item_group = '{item_group}'"""
 
 
-_STAGED_NOW = "{alias}.from_tx <= {tx} and coalesce({alias}.until_tx, 2147483647) > {tx}"
+SAID = """
+with said as materialized (
+    select anchor_id, item_group, array_agg(s) as told from stage_said s group by anchor_id, item_group)"""
+"""What a part says of a golden record, or of what stands at one, as one array: so that it is joined, not searched."""
+
+_NOW = "n.from_tx <= {tx} and coalesce(n.until_tx, 2147483647) > {tx}"
+
+
+def said(alias: str, anchor_id: str, item_group: str) -> str:
+    """Join what this part says of one group, `told`, under an alias."""
+    return f"left join said {alias} on {alias}.anchor_id = {anchor_id} and {alias}.item_group = '{item_group}'"
+
 
 _STAGED_RECORDS = f"""
     select * from (
         select n.source_id, n.source_key, n.item_values, n.change_id, n.effective_from, n.effective_to
-        from stage_said n where n.anchor_id = {{golden_id}} and n.item_group = '{{item_group}}'
-          and n.item_values is not null and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+        from unnest({{told}}) n where n.item_values is not null and {_NOW.format(tx="{tx}")}
         union all
         select b.source_id, b.source_key, b.item_values, b.change_id, b.effective_from, b.effective_to
         from golden.source_record b
         where b.golden_id = {{golden_id}} and b.item_group = '{{item_group}}' and not exists (
-            select from stage_said n where n.anchor_id = {{golden_id}} and n.item_group = '{{item_group}}'
-               and n.source_id = b.source_id and n.source_key = b.source_key and n.from_tx <= {{tx}})
+            select from unnest({{told}}) n
+            where n.source_id = b.source_id and n.source_key = b.source_key and n.from_tx <= {{tx}})
     ) {{alias}} where true"""
 
 
-def staged_records(golden_id: str, item_group: str, tx: str, alias: str = "o") -> str:
+def staged_records(golden_id: str, item_group: str, *, told: str, tx: str = "r.tx", alias: str = "o") -> str:
     """Select the same as of a staged transaction: what this part says until then, and what is stored besides."""
-    return _STAGED_RECORDS.format(golden_id=golden_id, item_group=item_group, tx=tx, alias=alias)
+    return _STAGED_RECORDS.format(golden_id=golden_id, item_group=item_group, told=told, tx=tx, alias=alias)
 
 
 def period_columns(record: str) -> str:
@@ -148,17 +168,15 @@ _STAGED_APPOINTMENTS = f"""
            (n.item_values ->> 'appointed_from')::date as appointed_from,
            (n.item_values ->> 'appointed_to')::date as appointed_to,
            {IS_RANKED_FIRST.format(change_id="n.change_id", item_group="appointment")} as is_registered
-    from stage_said n where n.anchor_id = {{point_id}} and n.item_group = 'appointment' and n.item_values is not null
-      and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+    from unnest({{told}}) n where n.item_values is not null and {_NOW.format(tx="{tx}")}
     union all
     {stored_appointments("{point_id}")} and not exists (
-        select from stage_said n where n.anchor_id = {{point_id}} and n.item_group = 'appointment'
-           and n.golden_id = o.golden_id and n.from_tx <= {{tx}})"""
+        select from unnest({{told}}) n where n.golden_id = o.golden_id and n.from_tx <= {{tx}})"""
 
 
-def staged_appointments(point_id: str, tx: str) -> str:
+def staged_appointments(point_id: str, *, told: str, tx: str = "r.tx") -> str:
     """Select the same as of a staged transaction."""
-    return _STAGED_APPOINTMENTS.format(point_id=point_id, tx=tx)
+    return _STAGED_APPOINTMENTS.format(point_id=point_id, told=told, tx=tx)
 
 
 _CONTRACT_TEXTS = ("supplier_mpid", "service_mpid", "connection_types", "segments")
@@ -171,18 +189,16 @@ _STAGED_CONTRACT_ITEMS = ", ".join(
 )
 _STAGED_CONTRACT = f"""
     select n.golden_id, {_STAGED_CONTRACT_ITEMS}
-    from stage_said n where n.anchor_id = {{contract_id}} and n.item_group = 'contract' and n.item_values is not null
-      and {_STAGED_NOW.format(alias="n", tx="{tx}")}
+    from unnest({{told}}) n where n.item_values is not null and {_NOW.format(tx="{tx}")}
     union all
     select b.golden_id, {", ".join(f"b.{name}" for name in (*_CONTRACT_TEXTS, *_CONTRACT_DATES))}
     from golden.contract b where b.golden_id = {{contract_id}} and not exists (
-        select from stage_said n
-        where n.anchor_id = {{contract_id}} and n.item_group = 'contract' and n.from_tx <= {{tx}})"""
+        select from unnest({{told}}) n where n.from_tx <= {{tx}})"""
 
 
-def staged_contract(contract_id: str, tx: str) -> str:
+def staged_contract(contract_id: str, *, told: str, tx: str) -> str:
     """Select a contract as of a staged transaction; no row where nobody knows it then."""
-    return _STAGED_CONTRACT.format(contract_id=contract_id, tx=tx)
+    return _STAGED_CONTRACT.format(contract_id=contract_id, told=told, tx=tx)
 
 
 _COUNTED = "e.status in ('accepted', 'active', 'de-appointed') and e.is_registered"

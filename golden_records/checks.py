@@ -42,13 +42,9 @@ join stage_record r on r.source_id = b.source_id and r.op = 'u'
 _ROWS = {
     Scope.PERIOD: "select s.* from stage_record s where op = 'u' and effective_to is not null",
     Scope.PARTY: f"""
-        select s.source_id, s.change_no, s.source_key, s.item_group, n.mpid, n.party_role, n.on_day,
-               {asof.IS_AMONG_PARTICIPANTS} as is_participant
-        from stage_record s
-        cross join lateral (values {asof.PARTIES.format(record="s")}) n (item_group, mpid, party_role, on_day)
-        {asof.PARTICIPANTS}
-        where s.op = 'u' and s.item_group in ('supplier', 'contract', 'appointment') and n.item_group = s.item_group
-          and n.mpid is not null""",
+        select n.*, {asof.IS_AMONG_PARTICIPANTS} as is_participant
+        from ({asof.parties("stage_record", "r.source_id, r.change_no, r.source_key, r.item_group", "r.op = 'u'")}) n
+        {asof.PARTICIPANTS}""",
     # A copy that does not carry an item cannot be wrong about it.
     Scope.APPOINTMENT: """
         select s.*, item_values ->> 'contract_reference' as contract_reference from stage_record s

@@ -124,8 +124,9 @@ _POINT = f"""
 _SUPPLIER_PERIOD = f"""
     select r.source_id, r.seq, r.source_key, r.item_group, {asof.period_columns("r")}
     from stage_version r {asof.RANKED_FIRST.format(record="r", item_group="supplier")}
+    {asof.said("sp", "r.golden_id", "supplier")}
     left join lateral ({
-    asof.EARLIER_PERIODS.format(records=asof.staged_records("r.golden_id", "supplier", "r.tx"), record="r")
+    asof.EARLIER_PERIODS.format(records=asof.staged_records("r.golden_id", "supplier", told="sp.told"), record="r")
 }) o on true
     where r.op = 'u' and r.item_group = 'supplier'"""
 
@@ -133,7 +134,7 @@ _PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
            r.item_values ->> 'link_kind' as link_kind, r.item_values ->> 'linked_mpan' as linked_mpan,
-           exists ({asof.staged_records("r.partner_id", "link", "r.tx", "b")} and b.source_id = r.source_id
+           exists ({asof.staged_records("r.partner_id", "link", told="ll.told", alias="b")} and b.source_id = r.source_id
                    and b.item_values ->> 'link_kind' = {asof.opposite("r.item_values ->> 'link_kind'")}
                    and b.item_values ->> 'linked_mpan' <> r.mpan) as is_linked_to_other,
            {_of_point("connection_type")} as connection_type, {_of_point("energy_direction")} as energy_direction,
@@ -147,6 +148,7 @@ _LINK = f"""
                   and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null) as partner_id
           from stage_version v where v.op = 'u' and v.item_group = 'link') r
     {asof.RANKED_FIRST.format(record="r", item_group="link")}
+    {asof.said("ll", "r.partner_id", "link")}
     left join stage_state st on st.golden_id = r.golden_id and st.tx = r.tx
     left join stage_state sl on sl.golden_id = r.partner_id and sl.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.golden_id offset 0) g on true
@@ -182,17 +184,19 @@ _METER_AT_POINT = f"""
            (r.item_values ->> 'installation_date')::date as installation_date,
            (r.item_values ->> 'removal_date')::date as removal_date,
            {_of_point("created_date")} as created_date, {_of_point("disconnection_date")} as disconnection_date,
-           exists ({asof.staged_records("r.golden_id", "asset", "r.tx")}
+           exists ({asof.staged_records("r.golden_id", "asset", told="sm.told")}
                    and {asof.SAID_BEFORE.format(one="o", other="r")}
                    and {asof.SAME_FITTING.format(one="o", other="r")}) as is_twice_at_point,
            case when w.kind in ('MSS', 'MSA', 'UMSO') and {
     asof.WRITES_UNAPPOINTED.format(
-        appointments=asof.staged_appointments("r.point_id", "r.tx"), writer="w.participant", day="d.day"
+        appointments=asof.staged_appointments("r.point_id", told="sa.told"), writer="w.participant", day="d.day"
     )
 }
                 then w.participant end as unappointed_writer
     from stage_version r
     join golden.source_system w on w.source_id = r.source_id
+    {asof.said("sm", "r.golden_id", "asset")}
+    {asof.said("sa", "r.point_id", "appointment")}
     left join lateral (select case when w.kind in ('MSS', 'MSA', 'UMSO') then {
     asof.DAY_OF_CHANGE.format(change_id="r.change_id")
 } end as day) d on true
@@ -205,9 +209,10 @@ _PROVIDER = f"""
            p.day as asset_provider_from,
            {asof.IS_PARTICIPANT.format(mpid="p.mpid", role="'MAP'", day="p.day")} as is_provider,
            (select min((a.item_values ->> 'installation_date')::date)
-            from ({asof.staged_records("r.golden_id", "asset", "r.tx")}) a
+            from ({asof.staged_records("r.golden_id", "asset", told="sm.told")}) a
             where a.source_id = r.source_id) as installation_date
     from stage_version r
+    {asof.said("sm", "r.golden_id", "asset")}
     cross join lateral (select r.item_values ->> 'asset_provider_mpid' as mpid,
                                (r.item_values ->> 'asset_provider_from')::date as day offset 0) p
     where r.op = 'u' and r.item_group = 'provider' and p.mpid is not null
@@ -227,7 +232,7 @@ _APPOINTMENT_AT_POINT = f"""
            {_of_point("market_segment")} as market_segment, {_of_point("connection_type")} as connection_type,
            {
     asof.REGISTERED_SUPPLIER.format(
-        records=asof.staged_records("a.point_id", "supplier", "s.tx"), day="a.appointed_from"
+        records=asof.staged_records("a.point_id", "supplier", told="sp.told", tx="s.tx"), day="a.appointed_from"
     )
 }
                as registered_supplier,
@@ -252,14 +257,20 @@ _APPOINTMENT_AT_POINT = f"""
     from stage_survivor s
     cross join lateral (
         select (s.item_values ->> 'metering_point_id')::bigint as point_id, s.item_values ->> 'role' as role,
+               (s.item_values ->> 'contract_id')::bigint as contract_id,
                (s.item_values ->> 'appointed_from')::date as appointed_from offset 0) a
     left join lateral (
         select (b.lineage ->> 'appointed_from')::bigint as asked_id,
                case when b.status = s.item_values ->> 'status' then (b.lineage ->> 'status')::bigint end as said_id
         from golden.appointment b where b.golden_id = s.golden_id offset 0) b on true
-    left join lateral ({asof.staged_contract("(s.item_values ->> 'contract_id')::bigint", "s.tx")} limit 1) c on true
+    {asof.said("sp", "a.point_id", "supplier")}
+    {asof.said("sa", "a.point_id", "appointment")}
+    {asof.said("sc", "a.contract_id", "contract")}
+    left join lateral ({asof.staged_contract("a.contract_id", told="sc.told", tx="s.tx")} limit 1) c on true
     left join lateral ({
-    asof.EARLIER_APPOINTMENTS.format(appointments=asof.staged_appointments("a.point_id", "s.tx"), appointment="a")
+    asof.EARLIER_APPOINTMENTS.format(
+        appointments=asof.staged_appointments("a.point_id", told="sa.told", tx="s.tx"), appointment="a"
+    )
 }) o on true
     left join stage_state st on st.golden_id = a.point_id and st.tx = s.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = a.point_id offset 0) g on true
@@ -272,12 +283,10 @@ def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
     if not queries:
         return 0
     with staging.pipelined(connection):
-        connection.execute("delete from stage_said")
-        connection.execute("delete from stage_state")
         connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
         with staging.frames_only(connection):  # what is stored is looked up by its key all the same
             connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
-            checked = [connection.execute(f"{checks.INSERT} {query}") for query in queries]
+            checked = [connection.execute(f"{checks.INSERT} {asof.SAID} {query}") for query in queries]
     staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
 

@@ -25,13 +25,12 @@ from golden.source_record r where {among r.golden_id}
 """
 
 _PARTY = f"""
-select r.golden_id, r.source_id, r.source_key, r.item_group, n.mpid, n.party_role, n.on_day,
+select n.golden_id, n.source_id, n.source_key, n.item_group, n.mpid, n.party_role, n.on_day,
        {asof.IS_AMONG_PARTICIPANTS} as is_participant
-from golden.source_record r
-cross join lateral (values {asof.PARTIES.format(record="r")}) n (item_group, mpid, party_role, on_day)
+from ({
+    asof.parties("golden.source_record", "r.golden_id, r.source_id, r.source_key, r.item_group", "{among r.golden_id}")
+}) n
 {asof.PARTICIPANTS}
-where r.item_group in ('supplier', 'contract', 'appointment') and n.item_group = r.item_group and n.mpid is not null
-  and {{among r.golden_id}}
 """
 
 _FIRST_DAY = "(r.effective_from at time zone 'Europe/London')::date"

@@ -62,7 +62,6 @@ create temp table if not exists touched_point (golden_id bigint, committed_at ti
 create temp table if not exists stage_said (
     anchor_id bigint, golden_id bigint, item_group text, source_id int, source_key text, from_tx int, until_tx int,
     effective_from timestamptz, effective_to timestamptz, item_values jsonb, change_id bigint) on commit delete rows;
-create index if not exists stage_said_ix on stage_said (anchor_id);
 create temp table if not exists stage_state (
     golden_id bigint, tx int, said jsonb, groups text[]) on commit delete rows;
 create temp table if not exists stage_judged (kind text, golden_id bigint) on commit delete rows;

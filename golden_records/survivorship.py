@@ -204,7 +204,7 @@ def restart(connection: psycopg.Connection) -> None:
 
 def clear(connection: psycopg.Connection) -> None:
     """Forget the events and what was chosen of them."""
-    connection.execute("truncate stage_event, stage_survivor, stage_copy")
+    connection.execute("truncate stage_event, stage_survivor, stage_copy, stage_said, stage_state")
 
 
 def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:

@@ -33,11 +33,12 @@ with changed as materialized (
            bool_or(item_group in ('connection', 'direction', 'supplier', 'link')) as moves_links
     from stage_delta group by 1, 2
 ), staged as materialized (
-    select distinct entity, item_group, golden_id from (
-        select entity, item_group, golden_id from stage_version where item_group in ('supplier', 'link', 'asset')
-        union all select entity, item_group, prior_golden_id from stage_version
+    select distinct s.item_group, s.golden_id from (
+        select item_group, source_id, golden_id from stage_version where item_group in ('supplier', 'link', 'asset')
+        union all select item_group, source_id, prior_golden_id from stage_version
         where item_group in ('supplier', 'link', 'asset') and prior_golden_id is distinct from golden_id
-    ) s where golden_id is not null
+    ) s left join golden.source_rank k using (source_id, item_group)
+    where s.golden_id is not null and (k.place = 0 or item_group = 'asset')
 ), point as materialized (
     select golden_id from touched_point
     union select golden_id from changed where entity = 'metering_point'
@@ -102,12 +103,20 @@ from ({rows}) r cross join lateral (values {rules}) v (rule, severity, violated)
 """
 
 _CLOSE = """
-with closed as (
+with open as materialized (
+    select j.golden_id, v.violation_id, v.rule, v.subject
+    from (select distinct golden_id from stage_judged) j
+    cross join lateral (select violation_id, rule, subject from golden.violation v
+                        where v.golden_id = j.golden_id and v.closed_at is null offset 0) v
+), closed as (
     update golden.violation v set closed_at = clock_timestamp(), note = 'healed: the rule no longer speaks against it'
-    from stage_judged j join (values {kinds}) k (kind, rule) using (kind)
-    where v.closed_at is null and v.golden_id = j.golden_id and v.rule = k.rule and not exists (
-        select from stage_verdict s
-        where s.rule = v.rule and s.golden_id = v.golden_id and {subject} = v.subject)
+    from (
+        select o.violation_id from open o
+        where exists (select from stage_judged j join (values {kinds}) k (kind, rule) using (kind)
+                      where j.golden_id = o.golden_id and k.rule = o.rule)
+          and not exists (select from stage_verdict s where s.rule = o.rule and s.golden_id = o.golden_id
+                          and {subject} = o.subject)
+    ) o where v.violation_id = o.violation_id
     returning v.violation_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'violation', violation_id, false from closed
