@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from golden_records import likeness
 from golden_records.likeness import Candidate, Part, Verdict
@@ -84,9 +85,10 @@ class Place:
 
 def parse(golden_id: int, items: Mapping[str, Any]) -> Place:
     """Take an address apart. Lines that are placeholders say nothing."""
-    written = [str(items[line]) for line in LINES if not is_placeholder(items.get(line))]
-    lines = [_MARKS.sub(" ", line.upper().replace("'", "")).strip() for part in written for line in part.split(",")]
-    text = " | ".join(line for line in lines if line)
+    said = [str(items[line]) for line in LINES if items.get(line)]
+    written = [line for line in said if not is_placeholder(line)]
+    lines = [_MARKS.sub(" ", line).strip() for line in ",".join(written).upper().replace("'", "").split(",")]
+    text = " | ".join(filter(None, lines))
     flat, plot = _FLAT.search(text), _PLOT.search(text)
     bare = _LANDLORD.sub(" ", _PLOT.sub(" ", _FLAT.sub(" ", text)))
     numbered = None if flat else _NUMBERED_BUILDING.search(bare)
@@ -132,7 +134,8 @@ def _end_of_street(words: Sequence[str], *, is_numbered: bool) -> int | None:
 def keys(place: Place) -> Iterator[tuple[str, bool]]:
     """Yield the keys under which an address is compared, and whether each is derived; none where it says nothing.
 
-    Of two that share a derived key one must say it as it is: within a postcode, one that says no number.
+    Of two that share a derived key one must say it as it is: within a postcode, one that says no number; in any town
+    that has a street of the name, one that says no postcode.
     """
     if place.uprn:
         yield f"U|{place.uprn}", False
@@ -147,7 +150,7 @@ def keys(place: Place) -> Iterator[tuple[str, bool]]:
     if place.outward:
         yield f"O|{place.outward}|{first_word}|{detail}", False
     if place.street and (place.numbers or place.flat or place.plot):
-        yield f"S|{place.street}|{detail}", False
+        yield f"S|{place.street}|{detail}", place.postcode is not None
 
 
 def compare(pairs: Sequence[tuple[Place, Place]]) -> list[Candidate]:
@@ -255,13 +258,14 @@ def _contained(left: Sequence[str], right: Sequence[str]) -> float:
 
 
 def _postcode(left: Place, right: Place) -> Part | None:
-    if left.postcode and right.postcode and left.postcode != right.postcode:
-        if left.area != right.area:
-            return likeness.against("postcode", weight=20)
-        is_near = left.outward is not None and left.outward == right.outward
-        alike = fuzz.ratio(left.postcode, right.postcode) / 100
-        return likeness.graded("postcode", max(alike - 0.2, 0.0) if is_near else alike / 2, weight=20, alike_from=0.6)
-    return likeness.exact("postcode", left.postcode, right.postcode, weight=20, silent=0.5)
+    """Compare postcodes: one letter may be mistaken; two streets of one town may well bear one name."""
+    if left.postcode is None or right.postcode is None or left.postcode == right.postcode:
+        return likeness.exact("postcode", left.postcode, right.postcode, weight=20, silent=0.5)
+    if left.area != right.area:
+        return likeness.against("postcode", weight=20)
+    if OSA.distance(left.postcode, right.postcode, score_cutoff=1) <= 1:
+        return Part(part="postcode", verdict=Verdict.ALIKE, likeness=0.6, weight=20)
+    return Part(part="postcode", verdict=Verdict.DIFFERENT, likeness=0.1, weight=20)
 
 
 def _uprn(left: Place, right: Place) -> Part | None:

@@ -1,6 +1,7 @@
 """Placeholders: values that say that nothing is known. They never make two records alike."""
 
 import re
+from functools import lru_cache
 
 _WORDS = frozenset(
     (
@@ -15,6 +16,7 @@ _ONE_CHARACTER = re.compile(r"(.)\1*")
 _NO_MARK = re.compile(r"[^A-Z0-9]+")
 
 
+@lru_cache(maxsize=50_000)
 def is_placeholder(value: str | None) -> bool:
     """Tell whether a value says nothing: empty, marks alone, one character over and over, a word for unknown."""
     if value is None:
