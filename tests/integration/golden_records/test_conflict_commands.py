@@ -44,8 +44,8 @@ def run(
 
 def differ(hub: Hub) -> None:
     """Let the copies of an address and of a supplier differ from their owner's values."""
-    hub.change("smrs10", address(KEY, uprn="7", text="1 HIGH ST"), point(KEY, "supplier", supplier_mpid="AAAA"))
-    hub.change("mds", address(KEY, uprn="7", text="2 HIGH ST"), point(KEY, "supplier", supplier_mpid="BBBB"))
+    hub.change("smrs10", address(KEY, uprn="7", text="1 HIGH ST"), point(KEY, "supplier", supplier_mpid="ACRE"))
+    hub.change("mds", address(KEY, uprn="7", text="2 HIGH ST"), point(KEY, "supplier", supplier_mpid="BRIM"))
 
 
 def test_conflicts_are_listed_with_what_identifies_a_person_withheld(hub: Hub, run: Run) -> None:
@@ -54,7 +54,7 @@ def test_conflicts_are_listed_with_what_identifies_a_person_withheld(hub: Hub, r
     listed = run("conflict", "list")
     (named,) = json.loads(run("conflict", "list", "--entity", "address", "--older-than", "1h", "--json"))
 
-    assert "mds says BBBB, smrs10 AAAA (registration EELC" in listed
+    assert "mds says BRIM, smrs10 ACRE (registration EELC" in listed
     assert "2 open." in listed
     assert "HIGH ST" not in listed + json.dumps(named)
     assert "2 HIGH ST" in run("conflict", "list", "--reveal")
@@ -67,7 +67,7 @@ def test_a_conflict_is_shown_with_its_values_by_system(hub: Hub, run: Run) -> No
     shown = run("conflict", "show", str(named["conflict_id"]))
 
     assert "public.supplier" in shown
-    assert "BBBB" in shown
+    assert "BRIM" in shown
     assert (
         named["conflict_id"] == json.loads(run("conflict", "show", str(named["conflict_id"]), "--json"))["conflict_id"]
     )
@@ -125,4 +125,4 @@ def test_metrics_tell_shares_and_ages_without_a_key_or_a_value(hub: Hub, shared_
     assert 'mdm_item_conflicts_open{entity="address",item="line_1",owner="distributor"} 1.0' in text
     assert 'mdm_item_conflicts_open{entity="meter",item="make",owner="metering service"} 0.0' in text
     assert "mdm_agreement_waiting" in text
-    assert not any(word in text for word in (KEY, "HIGH", "BBBB"))
+    assert not any(word in text for word in (KEY, "HIGH", "BRIM"))

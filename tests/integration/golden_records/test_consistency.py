@@ -47,7 +47,7 @@ def _said(random: Random, key: str, number: int) -> list[Change]:
     line = {"line_4": "TWERTON"} | ({"line_4": random.choice(["OLDFIELD", "Twerton."])} if differs() else {})
     flat = {"line_2": random.choice(["FLAT 1", "FLAT 2"])} if differs() else {}
     changes = [
-        point(key, "supplier", supplier_mpid=random.choice(["BBBB", "CCCC", "a aaa"]) if differs() else "AAAA"),
+        point(key, "supplier", supplier_mpid=random.choice(["BRIM", "COVE"]) if differs() else "ACRE"),
         point(key, "energisation", energisation_status="D" if differs() else "E"),
         point(key, "profile", ssc="0393", profile_class=random.choice(["1", "01", "2", None])),
         meter(key, f"L{number}", location=random.choice(["A", None, "K"])),
@@ -95,18 +95,18 @@ def _supply(hub: Hub, source: str, key: str, supplier: str, seconds: float) -> N
 def test_the_time_to_agree_is_that_of_the_last_copy_whichever_the_hub_saw_first(hub: Hub) -> None:
     for source in ("smrs10", "mss", "mds"):
         for number in (1, 2, 3, 4):
-            _supply(hub, source, mpan(number), "AAAA", -100)
-    _supply(hub, "smrs10", mpan(1), "BBBB", 0)  # the last copy follows after 5 seconds
-    _supply(hub, "mss", mpan(1), "BBBB", 2)
-    _supply(hub, "mds", mpan(1), "BBBB", 5)
-    _supply(hub, "mss", mpan(2), "BBBB", 3)  # seen before its owner's change
-    _supply(hub, "smrs10", mpan(2), "BBBB", 0)
-    _supply(hub, "mds", mpan(2), "BBBB", 1)
-    _supply(hub, "mds", mpan(3), "BBBB", 0)  # both were there when the owner came
-    _supply(hub, "mss", mpan(3), "BBBB", 0)
-    _supply(hub, "smrs10", mpan(3), "BBBB", 7)
-    _supply(hub, "smrs10", mpan(4), "BBBB", 0)  # one copy never follows
-    _supply(hub, "mss", mpan(4), "BBBB", 1)
+            _supply(hub, source, mpan(number), "ACRE", -100)
+    _supply(hub, "smrs10", mpan(1), "BRIM", 0)  # the last copy follows after 5 seconds
+    _supply(hub, "mss", mpan(1), "BRIM", 2)
+    _supply(hub, "mds", mpan(1), "BRIM", 5)
+    _supply(hub, "mss", mpan(2), "BRIM", 3)  # seen before its owner's change
+    _supply(hub, "smrs10", mpan(2), "BRIM", 0)
+    _supply(hub, "mds", mpan(2), "BRIM", 1)
+    _supply(hub, "mds", mpan(3), "BRIM", 0)  # both were there when the owner came
+    _supply(hub, "mss", mpan(3), "BRIM", 0)
+    _supply(hub, "smrs10", mpan(3), "BRIM", 7)
+    _supply(hub, "smrs10", mpan(4), "BRIM", 0)  # one copy never follows
+    _supply(hub, "mss", mpan(4), "BRIM", 1)
 
     whole, item = ask(hub, consistency.times(now=NOW + timedelta(hours=1)))
 
@@ -117,9 +117,9 @@ def test_the_time_to_agree_is_that_of_the_last_copy_whichever_the_hub_saw_first(
 
 
 def test_a_copy_that_errs_and_is_mended_is_no_change_of_the_owner(hub: Hub) -> None:
-    _supply(hub, "smrs10", mpan(1), "AAAA", 0)
-    _supply(hub, "mds", mpan(1), "BBBB", 1)
-    _supply(hub, "mds", mpan(1), "AAAA", 9)
+    _supply(hub, "smrs10", mpan(1), "ACRE", 0)
+    _supply(hub, "mds", mpan(1), "BRIM", 1)
+    _supply(hub, "mds", mpan(1), "ACRE", 9)
 
     rows = ask(hub, consistency.times(now=NOW + timedelta(hours=1)))
     assert [row[3] for row in rows if row[2] == "supplier_mpid"] == []

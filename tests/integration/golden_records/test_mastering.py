@@ -317,7 +317,7 @@ def test_a_version_names_its_policy_and_the_candidates_that_lost(hub: Hub) -> No
 
 def test_values_that_together_are_longer_than_a_page_are_mastered(hub: Hub) -> None:
     """Temporary tables keep values in the row, where a page is the limit: no row holds all groups of a record."""
-    long = {"duos": "duos_tariff", "gsp": "gsp_group", "profile": "profile_class", "dcc": "dcc_service_flag"}
+    long = {"duos": "duos_tariff", "gsp": "gsp_group", "direction": "energy_direction", "dcc": "dcc_service_flag"}
     names = ", ".join(long.values())
     for value in ("x" * 3_000, "y" * 3_000):
         hub.change("smrs10", *(point(KEY, group, **{item: value}) for group, item in long.items()))
