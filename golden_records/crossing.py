@@ -141,8 +141,9 @@ _LINK = f"""
            {_of_point("connection_type", **_PARTNER)} as linked_connection_type,
            {_of_point("energy_direction", **_PARTNER)} as linked_direction,
            {_of_point("supplier_mpid", **_PARTNER)} as linked_supplier
-    from (select v.*, (select key from golden.crosswalk c where c.golden_id = v.golden_id
-                       and c.entity = 'metering_point' and c.unlinked_at is null limit 1) as mpan,
+    from (select v.*, (
+                     select key from (select * from golden.crosswalk c where c.golden_id = v.golden_id offset 0) c
+                     where c.entity = 'metering_point' and c.unlinked_at is null limit 1) as mpan,
                  (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
                   and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null) as partner_id
           from stage_version v where v.op = 'u' and v.item_group = 'link') r

@@ -44,12 +44,17 @@ with changed as materialized (
     union select golden_id from changed where entity = 'metering_point'
     union select golden_id from staged where item_group in ('supplier', 'link')
 ), partner as materialized (
-    select p.golden_id, l.golden_id as partner_id from point p
-    cross join lateral (select key from golden.crosswalk k where k.golden_id = p.golden_id
-                        and k.entity = 'metering_point' and k.unlinked_at is null offset 0) k
+    select p.golden_id, l.golden_id as partner_id
+    from (select golden_id from changed where entity = 'metering_point' and moves_links
+          union select golden_id from staged where item_group = 'link') p
+    cross join lateral (select key from (select * from golden.crosswalk c where c.golden_id = p.golden_id offset 0) c
+                        where c.entity = 'metering_point' and c.unlinked_at is null limit 1) k
     cross join lateral (
-        select c.golden_id from (select linked_mpan from golden.metering_point g where g.golden_id = p.golden_id) g
-        join golden.crosswalk c on c.entity = 'metering_point' and c.key = g.linked_mpan and c.unlinked_at is null
+        select c.golden_id
+        from (select linked_mpan from golden.metering_point g
+              where g.golden_id = p.golden_id and g.linked_mpan is not null offset 0) g
+        cross join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+                            and c.key = g.linked_mpan and c.unlinked_at is null offset 0) c
         union all select golden_id from golden.metering_point l where l.linked_mpan = k.key) l
 ), appointment as materialized (
     select golden_id from changed where entity = 'appointment'
