@@ -284,7 +284,7 @@ def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
         connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
         with staging.frames_only(connection):  # what is stored is looked up by its key all the same
             connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
-            checked = [connection.execute(f"{checks.INSERT} {asof.SAID} {query}") for query in queries]
+            checked = [connection.execute(query) for query in queries]
     staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
 
@@ -308,7 +308,7 @@ def _queries(groups: frozenset[str], _edition: int) -> tuple[str, ...]:
         then.append(_broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT))
     steps = (" union all ".join(filter(None, first)), " union all ".join(filter(None, then)))
     guarded = f"select * from ({steps[1]}) undisturbed where {_UNDISTURBED}" if steps[1] else ""
-    return tuple(filter(None, (steps[0], guarded)))
+    return tuple(f"{checks.INSERT} {asof.SAID} {step}" for step in (steps[0], guarded) if step)
 
 
 def _broken(scope: Scope, rows: str) -> str:
