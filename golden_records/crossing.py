@@ -133,7 +133,8 @@ _PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
            r.item_values ->> 'link_kind' as link_kind, r.item_values ->> 'linked_mpan' as linked_mpan,
-           exists ({asof.staged_records("r.partner_id", "link", told="ll.told", alias="b")} and b.source_id = r.source_id
+           exists ({asof.staged_records("r.partner_id", "link", told="ll.told", alias="b")}
+                   and b.source_id = r.source_id
                    and b.item_values ->> 'link_kind' = {asof.opposite("r.item_values ->> 'link_kind'")}
                    and b.item_values ->> 'linked_mpan' <> r.mpan) as is_linked_to_other,
            {_of_point("connection_type")} as connection_type, {_of_point("energy_direction")} as energy_direction,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from golden_records import reference
@@ -12,7 +11,7 @@ from mdm import db, mastering
 from mdm.embedded import EmbeddedServer
 from tests import databases, factories
 from tests.conftest import HUB_TEMPLATE
-from tests.factories import NOW, Change, Transaction, appointment, contract, meter, mpan, point
+from tests.factories import Change, appointment, contract, meter, mpan, point
 from tests.integration.golden_records.conftest import SYSTEMS, Hub
 from tests.integration.golden_records.verdicts_of import audited, open_violations, rules_against
 
