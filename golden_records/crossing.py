@@ -143,8 +143,9 @@ _LINK = f"""
            {_of_point("connection_type", **_PARTNER)} as linked_connection_type,
            {_of_point("energy_direction", **_PARTNER)} as linked_direction,
            {_of_point("supplier_mpid", **_PARTNER)} as linked_supplier
-    from (select v.*, (select key from golden.crosswalk c where c.golden_id = v.golden_id
-                       and c.entity = 'metering_point' and c.unlinked_at is null limit 1) as mpan,
+    from (select v.*, (
+                     select key from (select * from golden.crosswalk c where c.golden_id = v.golden_id offset 0) c
+                     where c.entity = 'metering_point' and c.unlinked_at is null limit 1) as mpan,
                  (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
                   and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null) as partner_id
           from stage_version v where v.op = 'u' and v.item_group = 'link') r
@@ -287,7 +288,7 @@ def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
         connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
         with staging.frames_only(connection):  # what is stored is looked up by its key all the same
             connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
-            checked = [connection.execute(f"{checks.INSERT} {asof.SAID} {query}") for query in queries]
+            checked = [connection.execute(query) for query in queries]
     staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
 
@@ -311,7 +312,7 @@ def _queries(groups: frozenset[str], _edition: int) -> tuple[str, ...]:
         then.append(_broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT))
     steps = (" union all ".join(filter(None, first)), " union all ".join(filter(None, then)))
     guarded = f"select * from ({steps[1]}) undisturbed where {_UNDISTURBED}" if steps[1] else ""
-    return tuple(filter(None, (steps[0], guarded)))
+    return tuple(f"{checks.INSERT} {asof.SAID} {step}" for step in (steps[0], guarded) if step)
 
 
 def _broken(scope: Scope, rows: str) -> str:

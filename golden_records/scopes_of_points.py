@@ -88,16 +88,17 @@ select r.golden_id, r.source_id, r.source_key, r.item_group,
        exists ({asof.stored_records("c.golden_id", "link", "b")} and b.source_id = r.source_id
                and b.item_values ->> 'link_kind' = {asof.opposite("r.item_values ->> 'link_kind'")}
                and b.item_values ->> 'linked_mpan' <> (
-                   select key from golden.crosswalk o where o.golden_id = r.golden_id and o.entity = 'metering_point'
-                      and o.unlinked_at is null limit 1)) as is_linked_to_other,
+                   select key from (select * from golden.crosswalk o where o.golden_id = r.golden_id offset 0) o
+                   where o.entity = 'metering_point' and o.unlinked_at is null limit 1)) as is_linked_to_other,
        p.connection_type, p.energy_direction, p.supplier_mpid,
        l.connection_type as linked_connection_type, l.energy_direction as linked_direction,
        l.supplier_mpid as linked_supplier
 from golden.source_record r
 {asof.RANKED_FIRST.format(record="r", item_group="link")}
 left join golden.metering_point p on p.golden_id = r.golden_id
-left join golden.crosswalk c on c.entity = 'metering_point' and c.key = r.item_values ->> 'linked_mpan'
-    and c.unlinked_at is null
+left join lateral (
+    select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+       and c.key = r.item_values ->> 'linked_mpan' and c.unlinked_at is null offset 0) c on true
 left join golden.metering_point l on l.golden_id = c.golden_id
 where r.item_group = 'link' and {{among r.golden_id}}
 """

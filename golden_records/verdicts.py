@@ -7,7 +7,6 @@ when a rule begins to speak against a record, and closes by itself, with a note,
 from functools import cache
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, scopes, staging
 from rules import registry
@@ -44,12 +43,17 @@ with changed as materialized (
     union select golden_id from changed where entity = 'metering_point'
     union select golden_id from staged where item_group in ('supplier', 'link')
 ), partner as materialized (
-    select p.golden_id, l.golden_id as partner_id from point p
-    cross join lateral (select key from golden.crosswalk k where k.golden_id = p.golden_id
-                        and k.entity = 'metering_point' and k.unlinked_at is null offset 0) k
+    select p.golden_id, l.golden_id as partner_id
+    from (select golden_id from changed where entity = 'metering_point' and moves_links
+          union select golden_id from staged where item_group = 'link') p
+    cross join lateral (select key from (select * from golden.crosswalk c where c.golden_id = p.golden_id offset 0) c
+                        where c.entity = 'metering_point' and c.unlinked_at is null limit 1) k
     cross join lateral (
-        select c.golden_id from (select linked_mpan from golden.metering_point g where g.golden_id = p.golden_id) g
-        join golden.crosswalk c on c.entity = 'metering_point' and c.key = g.linked_mpan and c.unlinked_at is null
+        select c.golden_id
+        from (select linked_mpan from golden.metering_point g
+              where g.golden_id = p.golden_id and g.linked_mpan is not null offset 0) g
+        cross join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+                            and c.key = g.linked_mpan and c.unlinked_at is null offset 0) c
         union all select golden_id from golden.metering_point l where l.linked_mpan = k.key) l
 ), appointment as materialized (
     select golden_id from changed where entity = 'appointment'
@@ -135,15 +139,14 @@ with opened as (
     from stage_verdict s
     left join lateral (
         select w.change_id, i.item_group
-        from jsonb_array_elements(%(items)s::jsonb -> s.rule::text) with ordinality m (named, place)
-        cross join lateral (select m.named ->> 0 as item, m.named ->> 1 as item_group) i
+        from (values {items}) i (rule, place, item, item_group)
         cross join lateral (
             select (lineage ->> i.item)::bigint as change_id from (
                 select lineage from golden.metering_point where golden_id = s.golden_id
                 union all select lineage from golden.meter where golden_id = s.golden_id
                 union all select lineage from golden.address where golden_id = s.golden_id
                 union all select lineage from golden.appointment where golden_id = s.golden_id) g offset 0) w
-        where s.source_id is null and w.change_id is not null order by m.place limit 1) l on true
+        where i.rule = s.rule and s.source_id is null and w.change_id is not null order by i.place limit 1) l on true
     left join golden.journal j on j.change_id = l.change_id
     left join golden.source_record r on r.source_id = s.source_id and r.source_key = s.source_key
         and r.item_group = s.item_group
@@ -161,16 +164,13 @@ _AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from st
 
 def settle(connection: psycopg.Connection) -> None:
     """Open and close the violations of what this part touched; what it wrote stands in the store by now."""
-    judging, closing = _statements(registry.edition())
     with staging.pipelined(connection):
-        connection.execute(_JUDGE)
-        connection.execute(judging)
-        connection.execute(closing)
-        connection.execute(_OPEN.format(subject=_SUBJECT), {"items": Jsonb(_items(registry.edition()))})
+        for statement in _statements(registry.edition()):
+            connection.execute(statement)
 
 
 @cache
-def _statements(_edition: int) -> tuple[str, str]:
+def _statements(_edition: int) -> tuple[str, ...]:
     judged = [
         _JUDGED.format(rows=scopes.stored(scope, chosen=_chosen(kind), day=_AS_OF), rules=rules)
         for kind, asked in KINDS.items()
@@ -183,7 +183,12 @@ def _statements(_edition: int) -> tuple[str, str]:
         for rule in registry.configured()
         if rule.scope in asked
     )
-    return f"{_INSERT} {' union all '.join(judged)}", _CLOSE.format(kinds=kinds, subject=_SUBJECT)
+    return (
+        _JUDGE,
+        f"{_INSERT} {' union all '.join(judged)}",
+        _CLOSE.format(kinds=kinds, subject=_SUBJECT),
+        _OPEN.format(items=_items(), subject=_SUBJECT),
+    )
 
 
 def _chosen(kind: str) -> str:
@@ -195,15 +200,12 @@ def _values(scope: Scope) -> str:
     return ", ".join(f"({rule.code}, '{rule.severity}', {rule.condition})" for rule in registry.list_of_scope(scope))
 
 
-@cache
-def _items(_edition: int) -> dict[str, list[list[str]]]:
-    """Return each rule's items with their groups, as _OPEN reads them."""
-    return {
-        str(rule.code): [
-            [item, group.name]
-            for item in rule.items
-            for entity, group in catalogue.load().groups()
-            if entity.name == rule.entity and item in {each.name for each in group.items}
-        ]
+def _items() -> str:
+    """Write each rule's items with their groups, in order."""
+    return ", ".join(
+        f"({rule.code}, {place}, '{item}', '{group.name}')"
         for rule in registry.configured()
-    }
+        for place, item in enumerate(rule.items)
+        for entity, group in catalogue.load().groups()
+        if entity.name == rule.entity and item in {each.name for each in group.items}
+    )
