@@ -146,7 +146,8 @@ with named as (
         golden_id, item_group, item, source_id, change_id, value, owner_source_id, owner_change_id, owner_value, owner,
         owner_participant, is_fallback, holders, opened_by, opened_at, visible_from)
     select golden_id, item_group, item, source_id, change_id, value, owner_source_id, owner_change_id, owner_value,
-           owner, participant, is_fallback, holders, opened_by, at, at + grace
+           owner, participant, is_fallback, holders, opened_by, at,
+           at + case when %(is_decided)s then interval '0' else grace end
     from named order by golden_id, item, source_id
     on conflict (golden_id, item, source_id) where closed_at is null do update
     set version = k.version + 1, value = excluded.value, owner_value = excluded.owner_value, owner = excluded.owner,
@@ -187,9 +188,14 @@ where k.conflict_id = o.conflict_id
 """
 
 
-def settle(connection: psycopg.Connection, *, source_id: int, groups: Collection[str]) -> None:
-    """Open, renew and close the conflicts of what the staged events of a source touched; `groups` are theirs."""
-    SETTLE.call(connection, source_id, _LINED in groups, "supplier" in groups)
+def settle(
+    connection: psycopg.Connection, *, source_id: int, groups: Collection[str], is_decided: bool = False
+) -> None:
+    """Open, renew and close the conflicts of what the staged events of a source touched; `groups` are theirs.
+
+    What a steward's decision makes differ is visible at once: no copy is about to follow.
+    """
+    SETTLE.call(connection, source_id, _LINED in groups, "supplier" in groups, is_decided)
 
 
 LINES = tuple(item.name for item in catalogue.load().entity("address").items if item.comparison is Comparison.LINE)
@@ -243,7 +249,7 @@ def _close() -> str:
 
 SETTLE = Routine(
     name="settle_conflicts",
-    parameters=("source int", "is_lined boolean", "is_supplied boolean"),
+    parameters=("source int", "is_lined boolean", "is_supplied boolean", "is_decided boolean"),
     statements=(
         *frames(_compare(), when("_is_lined", [_compare_further()])),
         _close(),

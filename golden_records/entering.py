@@ -89,7 +89,7 @@ def _violated(connection: psycopg.Connection, target: Target, value: Mapping[str
         columns=", ".join(f"{'n' if name in own else 'p'}.{name}" for name in scope.columns if name in known),
         entity=target.entity.name,
         point="left join golden.metering_point p on p.golden_id = n.metering_point_id" if known != own else "",
-        rules=", ".join(f"({rule.code}, {rule.condition})" for rule in rules),
+        rules=", ".join(f"({rule.code}, {rule.condition})" for rule in rules).replace("%", "%%"),
     )
     whole = {item.name: None for item in target.items} | dict(value)
     found = connection.execute(query, {"value": Jsonb(whole), "golden_id": target.golden_id})

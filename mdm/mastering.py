@@ -243,7 +243,9 @@ def _resolve(connection: psycopg.Connection) -> None:
         source_records.resolve(connection)
 
 
-def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool = True) -> _Mastered:
+def _master(
+    connection: psycopg.Connection, *, source_id: int, is_checked: bool = True, is_decided: bool = False
+) -> _Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
@@ -263,7 +265,7 @@ def _master(connection: psycopg.Connection, *, source_id: int, is_checked: bool 
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
             survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
         assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
-        conflicts.settle(connection, source_id=source_id, groups=groups)
+        conflicts.settle(connection, source_id=source_id, groups=groups, is_decided=is_decided)
         due.note(connection)
         if groups & {"address", "asset", "appointment"}:
             unmatched.note(connection)
@@ -360,7 +362,7 @@ def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     merging.stage_moved(connection, sorted(golden_ids))
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    _master(connection, source_id=journal.HUB, is_checked=False)
+    _master(connection, source_id=journal.HUB, is_checked=False, is_decided=True)
     _pass_on(connection)
     return journal.change_id(block, journal.HUB)
 
@@ -388,7 +390,7 @@ def _assemble(
     else:
         source_records.note_staged(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        mastered = _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, source_id=journal.HUB, is_decided=not entities)
     if mastered.violations:
         source_records.drop_quarantined(connection)
     _pass_on(connection)

@@ -182,7 +182,8 @@ with said as (
     select c.correction_id
     from hub.correction c
     join stage_survivor s on s.golden_id = c.golden_id and s.item_group = c.item_group and not s.is_aside
-    left join {survivorship.COPIES} a using (golden_id, item_group, tx)
+    left join {survivorship.COPIES} a
+        on a.golden_id = s.golden_id and a.item_group = s.item_group and a.tx = s.tx
     cross join unnest(coalesce(a.copies, array[s.item_values]), coalesce(a.change_ids, array[s.change_id]))
         k (copy, change_id)
     where c.closed_at is null and {journal.SOURCE_OF.format(change_id="k.change_id")} = c.source_id
