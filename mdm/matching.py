@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from golden_records import address_likeness, crossings, match_runs, matches, meter_likeness, staging, unmatched
+from golden_records import address_likeness, crossings, match_runs, matches, meter_likeness, unmatched
 from golden_records.likeness import Candidate
 from golden_records.match_runs import Run
 from golden_records.match_states import MatchKind
 from golden_records.matches import Compared, Found, Pairs
 from golden_records.unmatched import ENTITIES
 from mdm import db, mastering
+from mdm.stewardship import opening
 
 LIMIT = 100
 """The most others under one key that a golden record is compared with, on either side."""
@@ -53,12 +54,6 @@ def run(connection: db.Connection, scope: Scope) -> Run | None:
         return match_runs.record(connection, replace(total, ended_at=datetime.now(UTC)))
 
 
-def keep_up(connection: db.Connection, *, limit: int = 500) -> int:
-    """Compare the next few changes, for a worker that has nothing else to do; return how many were looked at."""
-    step = _compare_noted(connection, Scope(), limit)
-    return step.compared if step is not None else 0
-
-
 def _run_noted(connection: db.Connection, scope: Scope) -> Iterator[Run | None]:
     left, done = unmatched.count(connection), 0
     while True:
@@ -77,7 +72,7 @@ def _compare_noted(connection: db.Connection, scope: Scope, limit: int) -> Run |
         noted = unmatched.take(connection, limit=limit)
         step = Run(started_at=datetime.now(UTC), noted=len(noted.note_ids))
         if noted.note_ids:
-            _prepare(connection)
+            mastering.prepare(connection)
             for entity, golden_ids in noted.golden_ids.items():
                 _key(connection, entity, golden_ids)
                 step = step.plus(_compare(connection, entity, golden_ids, scope))
@@ -99,10 +94,10 @@ def _run_whole(connection: db.Connection, scope: Scope) -> Iterator[Run | None]:
     for entity in ENTITIES:
         for golden_ids in _told(connection, entity, scope, "comparing"):
             with db.transaction(connection):
-                _prepare(connection)
+                mastering.prepare(connection)
                 yield _finish(connection, _compare(connection, entity, golden_ids, scope))
     with db.transaction(connection):
-        _prepare(connection)
+        mastering.prepare(connection)
         yield _finish(connection, _cross(connection))
 
 
@@ -116,12 +111,9 @@ def _told(connection: db.Connection, entity: str, scope: Scope, step: str) -> It
         scope.progress(f"{step} {entity}", done, max(total, done))
 
 
-def _prepare(connection: db.Connection) -> None:
-    staging.begin(connection)
-
-
 def _finish(connection: db.Connection, step: Run) -> Run:
     """Let whoever keeps tasks see what was opened and closed."""
+    opening.follow(connection)
     mastering.finish(connection)
     return step
 

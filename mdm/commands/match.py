@@ -11,6 +11,7 @@ import typer
 from mdm.errors import MdmError
 
 if TYPE_CHECKING:
+    from golden_records.match_runs import Run
     from golden_records.match_states import Match
     from mdm.db import Connection
 
@@ -105,30 +106,48 @@ def show(
 def run(
     whole: Annotated[bool, typer.Option("--all", help="Compare everything, not only what has changed.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="The most others under one key to compare with.")] = None,
+    every: Annotated[float | None, typer.Option(min=1, help="Run again after so many seconds, until Ctrl-C.")] = None,
     as_json: _Json = False,
 ) -> None:
     """Look for possible matches and crossed meters among what has changed since the last run.
 
-    What the limit keeps from being compared is counted and told.
+    What the limit keeps from being compared is counted and told. Let 'mdm match run --every 60' run beside 'mdm
+    capture', so that what may be one thing becomes a task by itself.
 
     Example: mdm match run --all
     """
+    import time
+
+    from mdm import mastering
+
+    with _hub() as connection:
+        mastering.tune(connection)
+        _tell(_run(connection, is_whole=whole, limit=limit), as_json=as_json)
+        while every is not None:
+            time.sleep(every)
+            _tell(_run(connection, is_whole=False, limit=limit), as_json=as_json)
+
+
+def _run(connection: "Connection", *, is_whole: bool, limit: int | None) -> "Run":
     from rich.console import Console
     from rich.progress import Progress
 
-    from mdm import mastering, matching
+    from mdm import matching
 
-    with _hub() as connection, Progress(console=Console(stderr=True), transient=True) as bar:
-        mastering.tune(connection)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("matching", total=None)
 
         def tell(step: str, done: int, total: int) -> None:
             bar.update(task, description=step, completed=done, total=total)
 
-        scope = matching.Scope(is_whole=whole, limit=limit or matching.LIMIT, progress=tell)
+        scope = matching.Scope(is_whole=is_whole, limit=limit or matching.LIMIT, progress=tell)
         done = matching.run(connection, scope)
     if done is None:
         raise MatchingUnderWay("Another run of matching is at it. Wait for its end, then look at 'mdm match list'.")
+    return done
+
+
+def _tell(done: "Run", *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(done.as_json(), default=str))
         return

@@ -57,15 +57,19 @@ def test_what_changed_is_compared_and_a_whole_run_finds_the_same(hub: Hub) -> No
 def test_a_match_is_gone_when_the_facts_no_longer_say_so_and_opens_when_they_do_again(hub: Hub) -> None:
     left, right = two_alike(hub)
     run(hub)
+    task = "select state, outcome from hub.task where kind = 'match'"
+    assert hub.rows(task) == [("open", None)]
     mended = address(mpan(2), uprn=None, text="1 HIGH ST, BATH")
     wrong = record("address", "address", None, line_1="9 LOW ROAD", postcode="BA1 1AA")
     key = mended.records[0]["key"]
     hub.change("smrs10", Change(relation=mended.relation, key=mended.key, records=[wrong | {"key": key}]))
     run(hub)
     assert found(hub) == [("possible", left, right, "gone")]
+    assert [state for state, _ in hub.rows(task)] == ["resolved"]
     hub.change("smrs10", mended)
     run(hub)
     assert found(hub) == [("possible", left, right, "open")]
+    assert hub.rows(task) == [("open", None)]
 
 
 def test_no_match_is_never_proposed_again_unless_the_facts_change(hub: Hub) -> None:
