@@ -1,6 +1,7 @@
 """A hub with the market's sources registered, and a way to master batches in it as a worker does."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -9,8 +10,10 @@ import pytest
 from golden_records import reference
 from golden_records.reference import SourceSystem
 from mdm import db, mastering
+from mdm.embedded import EmbeddedServer
 from mdm.mastering import Outcome
-from tests import factories
+from tests import databases, factories
+from tests.conftest import HUB_TEMPLATE
 from tests.factories import Transaction
 
 SYSTEMS = (
@@ -50,22 +53,28 @@ class Hub:
         return value
 
 
-@pytest.fixture
-def open_hub(hub_dsn: str) -> Iterator[Callable[[], Hub]]:
-    """Open sessions on one hub, as several workers do."""
-    opened: list[psycopg.Connection] = []
-
-    def open_session() -> Hub:
-        connection = db.connect(hub_dsn)
-        opened.append(connection)
+@contextmanager
+def opened(dsn: str) -> Iterator[Hub]:
+    """Open a session on a hub, as a worker does."""
+    with db.connect(dsn) as connection:
         mastering.tune(connection)
         with connection.transaction():
             sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
-        return Hub(connection=connection, sources=sources)
+        yield Hub(connection=connection, sources=sources)
 
-    yield open_session
-    for connection in opened:
-        connection.close()
+
+@pytest.fixture(scope="module")
+def shared_hub(hub_server: EmbeddedServer) -> Iterator[Hub]:
+    """One hub for all tests of a module: each has metering points of its own."""
+    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, opened(dsn) as hub:
+        yield hub
+
+
+@pytest.fixture
+def open_hub(hub_dsn: str) -> Iterator[Callable[[], Hub]]:
+    """Open sessions on one hub, as several workers do."""
+    with ExitStack() as sessions:
+        yield lambda: sessions.enter_context(opened(hub_dsn))
 
 
 @pytest.fixture
