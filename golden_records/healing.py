@@ -47,7 +47,7 @@ with told as (
         where q.closed_at is null and q.rule = any (%(rules)s)
         union all
         select q.quarantine_id, p.tx from changed p join golden.quarantine q on q.other_key = p.other_key
-        where q.closed_at is null and q.other_key is not null and q.rule = any (%(rules)s)
+        where q.closed_at is null and q.other_key is not null and q.rules && %(others)s::int[]
     ) found group by 1
 ), healed as (
     insert into stage_record
@@ -98,13 +98,19 @@ def cross_rules() -> list[int]:
     return [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]
 
 
+def _other_rules() -> list[int]:
+    """Return the rules that a contract or a linked point may heal."""
+    reading = ("contract_is_known", "linked_")
+    return [code for code, rule in registry.RULES.items() if any(name in rule.violated for name in reading)]
+
+
 def stage(connection: psycopg.Connection) -> psycopg.Cursor:
     """Put the quarantined records that this part may heal through again, at the transaction that may do so.
 
     Call it when the points are locked, too: whoever held a record back because of them has committed by then. The
     result says how many, when it is fetched.
     """
-    return connection.execute(_STAGE, {"groups": list(_GROUPS), "rules": cross_rules()})
+    return connection.execute(_STAGE, {"groups": list(_GROUPS), "rules": cross_rules(), "others": _other_rules()})
 
 
 def stage_later(connection: psycopg.Connection) -> None:

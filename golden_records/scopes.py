@@ -4,6 +4,7 @@ Each select gives golden_id, source_id, source_key, item_group and the scope's c
 source record that the row is, and are null where the row is a golden record.
 """
 
+import re
 from functools import cache
 
 from golden_records import scopes_of_appointments, scopes_of_meters, scopes_of_points
@@ -28,11 +29,22 @@ def stored(scope: Scope, *, chosen: str | None = None, day: str = TODAY) -> str:
     `chosen` is a SQL subselect of golden ids of the scope's entity; without it all rows are read. `day` is the SQL
     expression of the local day as of which the store is judged. The text takes no parameters.
     """
-    among = "true" if chosen is None else f"{{0}} in ({chosen})"
-    text = _STORED[scope]
-    for place in ("r.golden_id", "g.golden_id"):
-        text = text.replace(f"{{among {place}}}", among.replace("{0}", place))
-    return text.replace("{day}", day)
+    text = _FROM.sub(lambda named: _from(*named.groups(), chosen=chosen), _STORED[scope])
+    among = "true" if chosen is None else f"r.golden_id in ({chosen})"
+    return text.replace("{among r.golden_id}", among).replace("{day}", day)
+
+
+_FROM = re.compile(r"\{from (\S+) (\w)(?: where ([^}]+))?\}")
+
+
+def _from(table: str, alias: str, condition: str | None, *, chosen: str | None) -> str:
+    """Write where the rows come from: chosen ones are looked up one by one, however few or many the planner expects."""
+    if chosen is None:
+        return f"(select * from {table} {alias} where {condition or 'true'}) {alias}"
+    return (
+        f"(select distinct golden_id from ({chosen}) chosen) chosen cross join lateral (select * from {table} {alias}"
+        f" where {alias}.golden_id = chosen.golden_id and {condition or 'true'} offset 0) {alias}"
+    )
 
 
 def violating(scope: Scope, condition: str, *, chosen: str | None = None, day: str = TODAY) -> str:

@@ -8,9 +8,8 @@ _NO_RECORD = "null::smallint as source_id, null::text as source_key, null::text 
 # What only copies tell of so far may carry no contract: registration's word is waited for.
 _APPOINTMENT = f"""
 select g.golden_id, {_NO_RECORD}, g.contract_reference
-from golden.appointment g
+from {{from golden.appointment g}}
 where {asof.IS_RANKED_FIRST.format(change_id="(g.lineage ->> 'role')::bigint", item_group="appointment")}
-  and {{among g.golden_id}}
 """
 
 _APPOINTMENT_AT_POINT = f"""
@@ -33,13 +32,12 @@ select g.golden_id, {_NO_RECORD}, {asof.appointment_columns("g")},
        p.link_kind is not distinct from 'PRIMARY' as is_related_secondary,
        {asof.DAY_OF_CHANGE.format(change_id="(g.lineage ->> 'appointed_from')::bigint")} as asked_on,
        {asof.DAY_OF_CHANGE.format(change_id="(g.lineage ->> 'status')::bigint")} as said_on
-from golden.appointment g
+from {{from golden.appointment g}}
 left join golden.metering_point p on p.golden_id = g.metering_point_id
 left join golden.contract c on c.golden_id = g.contract_id
 left join lateral ({
     asof.EARLIER_APPOINTMENTS.format(appointments=asof.stored_appointments("g.metering_point_id"), appointment="g")
 }) o on true
-where {{among g.golden_id}}
 """
 
 STORED = {

@@ -7,7 +7,7 @@ _NO_RECORD = "null::smallint as source_id, null::text as source_key, null::text 
 
 _METER = f"""
 select g.golden_id, {_NO_RECORD}, g.meter_type, g.esme_id, g.location
-from golden.meter g where {{among g.golden_id}}
+from {{from golden.meter g}}
 """
 
 _METER_AT_POINT = f"""
@@ -27,9 +27,8 @@ select g.golden_id, {_NO_RECORD}, g.meter_id, p.connection_type, g.installation_
     )
 }
        ) as unappointed_writer
-from golden.meter g
+from {{from golden.meter g}}
 left join golden.metering_point p on p.golden_id = g.metering_point_id
-where {{among g.golden_id}}
 """
 
 # Every system's word counts, as a meter that two systems place at two points is what is looked for. Of two records of
@@ -46,15 +45,15 @@ select g.golden_id, {_NO_RECORD}, g.meter_id, coalesce((
         select from golden.metering_point a join golden.metering_point b on b.mpan = a.linked_mpan
         where a.golden_id = f.point_id and b.golden_id = g.metering_point_id)
 ), 0)::int as unrelated_points
-from golden.meter g
-where {asof.IS_SERIAL.format(meter_id="g.meter_id")} and {{among g.golden_id}}
+from {{from golden.meter g}}
+where {asof.IS_SERIAL.format(meter_id="g.meter_id")}
 """
 
 _PROVIDER = f"""
 select g.golden_id, {_NO_RECORD}, g.asset_provider_mpid, g.asset_provider_from,
        {asof.IS_PARTICIPANT.format(mpid="g.asset_provider_mpid", role="'MAP'", day="g.asset_provider_from")}
            as is_provider, g.installation_date
-from golden.meter g where g.asset_provider_mpid is not null and {{among g.golden_id}}
+from {{from golden.meter g}} where g.asset_provider_mpid is not null
 """
 
 STORED = {

@@ -39,33 +39,32 @@ _FIRST_DAY = "(r.effective_from at time zone 'Europe/London')::date"
 _RECORD_AT_POINT = f"""
 select r.golden_id, r.source_id, r.source_key, r.item_group, {_FIRST_DAY} as first_day,
        null::text as appointment_status, g.mpan_status, g.disconnection_date
-from golden.metering_point g
+from {{from golden.metering_point g}}
 join golden.source_record r on r.golden_id = g.golden_id
-where g.mpan_status in ('T', 'X') and r.item_group in ({asof.DATED_GROUPS}) and {{among g.golden_id}}
+where g.mpan_status in ('T', 'X') and r.item_group in ({asof.DATED_GROUPS})
 union all
 select r.golden_id, r.source_id, r.source_key, r.item_group, {_FIRST_DAY} as first_day,
        r.item_values ->> 'status' as appointment_status, p.mpan_status, p.disconnection_date
-from golden.appointment g
+from {{from golden.appointment g}}
 join golden.metering_point p on p.golden_id = g.metering_point_id and p.mpan_status in ('T', 'X')
 join golden.source_record r on r.golden_id = g.golden_id
-where {{among g.golden_id}}
 """
 
 _ADDRESS = f"""
 select g.golden_id, null::smallint as source_id, null::text as source_key, null::text as item_group,
        {", ".join(f"g.{name}" for name in Scope.ADDRESS.columns)}
-from golden.address g where {{among g.golden_id}}
+from {{from golden.address g}}
 """
 
 _SUPPLIER_PERIOD = f"""
 select r.golden_id, r.source_id, r.source_key, r.item_group, {asof.period_columns("r")}
-from golden.source_record r
+from {{from golden.source_record r where r.item_group = 'supplier'}}
 {asof.RANKED_FIRST.format(record="r", item_group="supplier")}
 left join lateral ({asof.EARLIER_PERIODS.format(records=asof.stored_records("r.golden_id", "supplier"), record="r")}) o
     on true
-where r.item_group = 'supplier' and {{among r.golden_id}}
 """
 
+# Without the offset all appointments may be hashed for the sake of a few points.
 _POINT = f"""
 select g.golden_id, null::smallint as source_id, null::text as source_key, null::text as item_group,
        g.mpan_status, {asof.GSP_PAIR.format(mpan="g.mpan", gsp_group="g.gsp_group", day="g.gsp_from")}
@@ -76,9 +75,9 @@ select g.golden_id, null::smallint as source_id, null::text as source_key, null:
         where m.metering_point_id = g.golden_id and (m.removal_date is null or m.removal_date > {{day}}))
            as fitted_types,
        exists (select from golden.appointment a where a.metering_point_id = g.golden_id
-               and a.status in ('active', 'accepted') and coalesce(a.appointed_to, 'infinity') >= {{day}})
+               and a.status in ('active', 'accepted') and coalesce(a.appointed_to, 'infinity') >= {{day}} offset 0)
            as is_served
-from golden.metering_point g where {{among g.golden_id}}
+from {{from golden.metering_point g}}
 """
 
 # Points are named by their keys: of one that is linked nobody may have told more than that yet.
@@ -93,14 +92,13 @@ select r.golden_id, r.source_id, r.source_key, r.item_group,
        p.connection_type, p.energy_direction, p.supplier_mpid,
        l.connection_type as linked_connection_type, l.energy_direction as linked_direction,
        l.supplier_mpid as linked_supplier
-from golden.source_record r
+from {{from golden.source_record r where r.item_group = 'link'}}
 {asof.RANKED_FIRST.format(record="r", item_group="link")}
 left join golden.metering_point p on p.golden_id = r.golden_id
 left join lateral (
     select golden_id from golden.crosswalk c where c.entity = 'metering_point'
        and c.key = r.item_values ->> 'linked_mpan' and c.unlinked_at is null offset 0) c on true
 left join golden.metering_point l on l.golden_id = c.golden_id
-where r.item_group = 'link' and {{among r.golden_id}}
 """
 
 STORED = {

@@ -165,12 +165,13 @@ _AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from st
 def settle(connection: psycopg.Connection) -> None:
     """Open and close the violations of what this part touched; what it wrote stands in the store by now."""
     with staging.pipelined(connection):
-        for statement in _statements(registry.edition()):
+        for statement in statements(registry.edition()):
             connection.execute(statement)
 
 
 @cache
-def _statements(_edition: int) -> tuple[str, ...]:
+def statements(_edition: int) -> tuple[str, ...]:
+    """Return what settle() executes, for the rules as they are configured."""
     judged = [
         _JUDGED.format(rows=scopes.stored(scope, chosen=_chosen(kind), day=_AS_OF), rules=rules)
         for kind, asked in KINDS.items()

@@ -1,74 +1,22 @@
 """Rules across records: the same verdicts in whatever order the records come, and healing when the rest does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from golden_records import reference
-from mdm import db, mastering
-from mdm.embedded import EmbeddedServer
-from tests import databases, factories
-from tests.conftest import HUB_TEMPLATE
 from tests.factories import Change, appointment, contract, meter, mpan, point
-from tests.integration.golden_records.conftest import SYSTEMS, Hub
+from tests.integration.golden_records.conftest import Hub
+from tests.integration.golden_records.market_facts import (
+    Told,
+    day,
+    later_appointment,
+    linked,
+    provided,
+    smrs,
+    supplied,
+)
 from tests.integration.golden_records.verdicts_of import audited, open_violations, rules_against
-
-
-def day(year: int, month: int, number: int) -> datetime:
-    return datetime(year, month, number, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def hub(hub_server: EmbeddedServer) -> Iterator[Hub]:
-    """One hub for all cases: each has points of its own."""
-    with databases.fresh(hub_server, prefix="hub", template=HUB_TEMPLATE) as dsn, db.connect(dsn) as connection:
-        mastering.tune(connection)
-        with connection.transaction():
-            sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
-        yield Hub(connection=connection, sources=sources)
-
-
-Told = tuple[str, Change]
-
-
-def smrs(change: Change) -> Told:
-    return "smrs10", change
-
-
-def supplied(key: str, supplier: str, since: datetime, until: datetime | None = None, *, op: str = "u") -> Change:
-    last = (until - timedelta(days=1)).date().isoformat() if until else None
-    return point(
-        key,
-        "supplier",
-        row=since.date().isoformat(),
-        op=op,
-        at={"effective_from": since, "effective_to": until},
-        supplier_mpid=supplier,
-        supplier_from=since.date().isoformat(),
-        supplier_to=last,
-    )
-
-
-def linked(key: str, other: str, kind: str, *, op: str = "u") -> Change:
-    return point(
-        key, "link", row=kind, op=op, at={"effective_from": day(2020, 1, 1)}, linked_mpan=other, link_kind=kind
-    )
-
-
-def provided(key: str, serial: str, since: str, mpid: str = "MAPL") -> Change:
-    said = {"asset_provider_mpid": mpid, "asset_provider_from": since}
-    return Change(
-        relation="public.provider",
-        key=f"{key}|{serial}",
-        records=[factories.record("meter", "provider", f"{serial}|LANDIS", at={"point_key": key}, **said)],
-    )
-
-
-def later_appointment(key: str, since: str = "2025-06-01", **values: Any) -> Change:
-    return replace(appointment(key, service="OTHR", appointed_from=since, **values), key=f"{key}|{since}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,24 +211,23 @@ def _tell(hub: Hub, told: list[Told]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=_named)
-def test_both_orders_give_the_same_verdicts_and_are_mended_alike(hub: Hub, case: Case) -> None:
+def test_both_orders_give_the_same_verdicts_and_are_mended_alike(shared_hub: Hub, case: Case) -> None:
     found, left = [], []
-    for order in range(2):
+    for order in (0, 1):
         pair = _points(case, order)
-        told = case.told(*pair)
-        _tell(hub, [*reversed(told)] if order else told)
-        found.append(rules_against(hub, *pair))
-        _tell(hub, case.mended(*pair))
-        left.append(rules_against(hub, *pair))
+        _tell(shared_hub, case.told(*pair)[:: -1 if order else 1])
+        found.append(rules_against(shared_hub, *pair))
+        _tell(shared_hub, case.mended(*pair))
+        left.append(rules_against(shared_hub, *pair))
 
     assert case.rule in found[0]
     assert found[0] == found[1]
     assert left == [set(), set()]
-    assert open_violations(hub) == audited(hub)
+    assert open_violations(shared_hub) == audited(shared_hub)
 
 
 @pytest.mark.parametrize("case", CASES, ids=_named)
-def test_what_comes_in_one_transaction_is_judged_by_its_end(hub: Hub, case: Case) -> None:
+def test_what_comes_in_one_transaction_is_judged_by_its_end(shared_hub: Hub, case: Case) -> None:
     pair = _points(case, 2)
     by_source: dict[str, list[Change]] = {}
     for source, change in (*case.told(*pair), *case.mended(*pair)):
@@ -289,7 +236,7 @@ def test_what_comes_in_one_transaction_is_judged_by_its_end(hub: Hub, case: Case
         ]
         by_source[source] = renewed + ([] if change.op == "d" else [change])
     for source in sorted(by_source):  # contracts and meters of the services come first
-        hub.change(source, *by_source[source])
+        shared_hub.change(source, *by_source[source])
 
-    assert rules_against(hub, *pair) == set()
-    assert open_violations(hub) == audited(hub)
+    assert rules_against(shared_hub, *pair) == set()
+    assert open_violations(shared_hub) == audited(shared_hub)

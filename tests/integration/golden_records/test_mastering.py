@@ -127,9 +127,11 @@ def test_the_appointed_metering_service_owns_the_meter(hub: Hub) -> None:
 def test_a_service_that_is_not_appointed_does_not_overwrite_the_meter(hub: Hub) -> None:
     hub.change("smrs10", *_smart_point(KEY), appointment(KEY, service="OTHR"), meter(KEY, "L1", location="K"))
     hub.change("mss", meter(KEY, "L1", location="B"))
+    hub.change("mds", meter(KEY, "L1", location="C"))
 
     assert hub.value("select location from golden.meter") == "K"
-    assert hub.value("select rule from golden.quarantine where closed_at is null") == 26
+    assert hub.rows("select rules from golden.quarantine") == [([26],)]
+    assert hub.value("select count(*) from golden.conflict where item = 'location'") == 1
 
 
 def test_de_appointment_gives_the_energisation_status_back_to_registration(hub: Hub) -> None:
