@@ -72,6 +72,9 @@ DAY_OF_CHANGE = """
  where j.change_id = {change_id} and j.op <> 'r')"""
 """The local day on which a source said something; null where an initial load brought it."""
 
+DAY_OF_CREATION = DAY_OF_CHANGE.replace("j.op <> 'r'", "j.op = 'c'")
+"""The local day on which a source said something for the first time; null where it said it before it was captured."""
+
 
 def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:
     """Select what sources say now of one group of one golden record, up to a where clause that may be added to."""

@@ -253,7 +253,7 @@ _APPOINTMENT_AT_POINT = f"""
            coalesce(o.overlap, false) as overlaps_earlier, coalesce(o.gap, false) as leaves_gap,
            ({_of_point("link_kind")}) is not distinct from 'IMPORT' as is_linked_export,
            ({_of_point("link_kind")}) is not distinct from 'PRIMARY' as is_related_secondary,
-{asof.DAY_OF_CHANGE.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
+{asof.DAY_OF_CREATION.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
                as asked_on,
            {asof.DAY_OF_CHANGE.format(change_id="coalesce(b.said_id, " + _CHANGE_OF.format("status") + ")")} as said_on
     from stage_survivor s
@@ -291,6 +291,22 @@ def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
             checked = [connection.execute(query) for query in queries]
     staging.wait(connection)
     return sum(cursor.rowcount for cursor in checked)
+
+
+_FORGET = """
+delete from stage_violation b using stage_version v
+where b.severity = 'E' and v.source_id = b.source_id and v.seq = b.change_no and v.source_key = b.source_key
+    and v.item_group = b.item_group
+"""
+
+
+def check_again(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
+    """Do the same once more, as for the first time: what was waited for may have come meanwhile."""
+    with staging.pipelined(connection):
+        connection.execute(_FORGET)
+        connection.execute("delete from stage_said")
+        connection.execute("delete from stage_state")
+        return check(connection, groups)
 
 
 _OF_RECORDS = (

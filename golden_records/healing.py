@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import staging
+from golden_records import rows, staging
 from rules import registry
 
 _GROUPS = (
@@ -121,6 +121,9 @@ def stage_later(connection: psycopg.Connection) -> None:
 
 def list_waiting(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[int]:
     """Return what is held back and may be healed by a change of any of these golden records."""
+    waits = "select exists (select from golden.quarantine where closed_at is null and rule = any (%s))"
+    if not rows.single(connection, waits, [cross_rules()]):
+        return []
     found = connection.execute(
         """
         select q.quarantine_id from golden.crosswalk c

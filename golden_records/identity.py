@@ -215,6 +215,38 @@ def lock_more(connection: psycopg.Connection) -> None:
         raise psycopg.errors.SerializationFailure("what may heal now is being mastered: it is tried again") from error
 
 
+# What the records that a rule across records speaks against wait for, besides their own points.
+_LOCK_AWAITED = f"""
+with broken as (
+    select v.item_group, v.item_values from stage_violation b
+    join stage_version v on v.source_id = b.source_id and v.seq = b.change_no and v.source_key = b.source_key
+        and v.item_group = b.item_group
+    where b.severity = 'E' and v.item_group in ('appointment', 'link')
+), awaited as (
+    select {redirects.end_of("(item_values ->> 'contract_id')::bigint")} as golden_id
+    from broken where item_values ? 'contract_id'
+    union
+    select c.golden_id from broken b join golden.crosswalk c on c.key = b.item_values ->> 'linked_mpan'
+    where c.entity = 'metering_point' and c.unlinked_at is null
+)
+select count(*) from (
+    select from golden.golden_record g where g.golden_id in (select golden_id from awaited)
+    order by g.golden_id for share nowait) locked
+"""
+
+
+def lock_awaited(connection: psycopg.Connection) -> bool:
+    """Lock the contracts and linked points that records about to be held back wait for; tell whether there are any.
+
+    Whoever brings these at the same moment either has committed, so that looking again finds them, or waits until what
+    is held back can be seen. They are locked out of order, so without waiting; raises SerializationFailure.
+    """
+    try:
+        return connection.execute(_LOCK_AWAITED).fetchone() != (0,)
+    except psycopg.errors.LockNotAvailable as error:
+        raise psycopg.errors.SerializationFailure("what a record waits for is being mastered: tried again") from error
+
+
 _LOCK = """
 with own as ({own}), point as (
     select {point} as golden_id

@@ -253,6 +253,8 @@ def _master(
     awaited = corrections.look(connection)
     violations = 0
     while found := _choose(connection, is_checked=is_checked):
+        if identity.lock_awaited(connection) and not (found := _check_again(connection)):
+            break
         quarantine.hold_versions(connection)
         source_records.span(connection)
         survivorship.restart(connection)
@@ -293,6 +295,10 @@ def _choose(connection: psycopg.Connection, *, is_checked: bool) -> int:
         return crossing.check(connection, groups) if is_checked else 0
 
 
+def _check_again(connection: psycopg.Connection) -> int:
+    return crossing.check_again(connection, survivorship.list_groups(connection))
+
+
 def _yield_to_owners(connection: psycopg.Connection, settled: psycopg.Cursor | None) -> None:
     """Master anew what equals its owner's value by now, as of the transaction that showed it: the owner's, then."""
     equal = overrides.list_equal(settled) if settled else []
@@ -331,6 +337,8 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
     taken = loaded.take(connection, stage=stage)
     if taken:
         _assemble(connection, taken, loaded.PASSES[stage], now=now)
+        for quarantine_id in healing.list_waiting(connection, taken):
+            retry(connection, now=now, after=quarantine_id - 1, limit=1)
         return (stage << _PASS_BITS) | taken[-1]
     following = loaded.find_pass(connection)
     return None if following is None else following << _PASS_BITS
@@ -403,6 +411,8 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
     violations = 0
     while found := _choose_first(connection, groups, now):
+        if identity.lock_awaited(connection) and not (found := crossing.check_again(connection, groups)):
+            break
         quarantine.hold_versions(connection)
         survivorship.clear(connection)
         violations += found

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from psycopg.errors import SerializationFailure
 
-from tests.factories import Change, appointment, contract, meter, mpan, point
+from mdm import mastering
+from tests import factories
+from tests.factories import Change, Transaction, appointment, contract, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
 from tests.integration.golden_records.market_facts import (
     Told,
@@ -240,3 +243,25 @@ def test_what_comes_in_one_transaction_is_judged_by_its_end(shared_hub: Hub, cas
 
     assert rules_against(shared_hub, *pair) == set()
     assert open_violations(shared_hub) == audited(shared_hub)
+
+
+def test_a_contract_and_an_appointment_under_it_that_are_mastered_at_once_find_each_other(
+    open_hub: Callable[[], Hub],
+) -> None:
+    hub, other = open_hub(), open_hub()
+    for number in (1, 2):
+        hub.change("smrs10", point(mpan(number), mpan_status="R"), supplied(mpan(number), "SUPA", day(2020, 1, 1)))
+    hub.change("smrs10", appointment(mpan(1), agreed=False, contract_reference="C-NEW"))  # it claims the contract's key
+    agreed = Transaction(changes=[contract("C-NEW", service_mpid="SMAR", role="MSS", contract_from="2020-01-01")])
+    asked = Transaction(changes=[appointment(mpan(2), agreed=False, contract_reference="C-NEW")])
+    batches = [factories.batch(hub.sources[name], told) for name, told in (("mss", agreed), ("smrs10", asked))]
+
+    with hub.connection.transaction():
+        mastering.apply(hub.connection, batches[0])
+        with pytest.raises(SerializationFailure), other.connection.transaction():
+            mastering.apply(other.connection, batches[1])
+    with other.connection.transaction():
+        mastering.apply(other.connection, batches[1])
+
+    assert hub.value("select count(*) from golden.appointment") == 2
+    assert hub.value("select count(*) from golden.quarantine where closed_at is null") == 0
