@@ -23,6 +23,7 @@ from tests.benchmarks import (
     installation,
     mastering_rate,
     population_rate,
+    rules_rate,
     worker_memory,
 )
 from tests.benchmarks.budgets import BUDGETS, Measured, Name, Result, as_json
@@ -90,6 +91,8 @@ class Suite:
                 measured = feed_latency.measure(self._streaming(), self.size.seconds)
             case Name.MASTERING_RATE:
                 measured = mastering_rate.measure(self._streaming(), self.size.changes)
+            case Name.RULES_RATE:
+                measured = rules_rate.measure(self._streaming(), self.size.changes // 3)
             case Name.WORKER_MEMORY:
                 measured = worker_memory.measure(self._streaming(), self.size.transaction)
         return measured
