@@ -93,6 +93,10 @@ insert into stage_retry select quarantine_id from tried except select quarantine
 """
 
 
+REFERENCE_RULES = (2, 15, 19, 27)
+"""The rules of which reference data may heal a held record: participants, operators and distributors' areas."""
+
+
 def cross_rules() -> list[int]:
     """Return the rules of which another record may heal a held one."""
     return [rule.code for rule in registry.RULES.values() if rule.scope.crosses_records]

@@ -5,6 +5,7 @@ A record of severity E is taken out of the batch, so the last good golden value 
 through again and passed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -100,6 +101,7 @@ select (jsonb_populate_record(null::stage_record, q.record || jsonb_build_object
     'quarantine_id', q.quarantine_id))).*
 from golden.quarantine q
 where q.closed_at is null and q.record is not null and q.quarantine_id > %(after)s
+  and (%(rules)s::int[] is null or q.rules && %(rules)s::int[])
 order by q.quarantine_id limit %(limit)s
 for no key update of q skip locked
 """
@@ -266,9 +268,10 @@ def close_renewed(connection: psycopg.Connection, found: Found, *, source_id: in
         connection.execute(_CLOSE_TRUNCATED, bounds)
 
 
-def stage_open(connection: psycopg.Connection, *, after: int, limit: int) -> int:
-    """Put the next open rows through again, as transaction 0; return how many were staged."""
-    staged = connection.execute(_STAGE_OPEN, {"after": after, "limit": limit}).rowcount
+def stage_open(connection: psycopg.Connection, *, after: int, limit: int, rules: Sequence[int] | None = None) -> int:
+    """Put the next open rows, of these rules where they are given, through again as transaction 0; return how many."""
+    parameters = {"after": after, "limit": limit, "rules": None if rules is None else list(rules)}
+    staged = connection.execute(_STAGE_OPEN, parameters).rowcount
     connection.execute(_NOTE_RETRIES)
     return staged
 

@@ -37,13 +37,15 @@ _SERIAL = f"""
 select g.golden_id, {_NO_RECORD}, g.meter_id, coalesce((
     select count(distinct f.point_id) from (
         select (r.item_values ->> 'metering_point_id')::bigint as point_id
-        from golden.meter o join golden.source_record r on r.golden_id = o.golden_id and r.item_group = 'asset'
-        where {asof.SERIAL.format(meter_id="o.meter_id")} = {asof.SERIAL.format(meter_id="g.meter_id")}
-          and r.item_values ->> 'removal_date' is null and r.item_values ? 'metering_point_id'
+        from (select o.golden_id from golden.meter o
+              where {asof.SERIAL.format(meter_id="o.meter_id")} = {asof.SERIAL.format(meter_id="g.meter_id")}
+              offset 0) o
+        cross join lateral ({asof.stored_records("o.golden_id", "asset", "r")} offset 0) r
+        where r.item_values ->> 'removal_date' is null and r.item_values ? 'metering_point_id'
     ) f
     where not exists (
-        select from golden.metering_point a join golden.metering_point b on b.mpan = a.linked_mpan
-        where a.golden_id = f.point_id and b.golden_id = g.metering_point_id)
+        select from (select linked_mpan from golden.metering_point a where a.golden_id = f.point_id offset 0) a
+        join golden.metering_point b on b.mpan = a.linked_mpan where b.golden_id = g.metering_point_id)
 ), 0)::int as unrelated_points
 from {{from golden.meter g}}
 where {asof.IS_SERIAL.format(meter_id="g.meter_id")}

@@ -150,8 +150,9 @@ with opened as (
     left join golden.journal j on j.change_id = l.change_id
     left join golden.source_record r on r.source_id = s.source_id and r.source_key = s.source_key
         and r.item_group = s.item_group
-    where not exists (select from golden.violation v where v.closed_at is null and v.golden_id = s.golden_id
-                      and v.rule = s.rule and v.subject = {subject})
+    left join lateral (select violation_id from golden.violation v where v.closed_at is null
+                       and v.golden_id = s.golden_id and v.rule = s.rule and v.subject = {subject} offset 0) v on true
+    where v.violation_id is null
     order by s.golden_id, s.rule
     on conflict (golden_id, rule, subject) where closed_at is null do nothing
     returning violation_id

@@ -460,11 +460,18 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
     return taken
 
 
-def retry(connection: psycopg.Connection, *, now: datetime, after: int = 0, limit: int = 5_000) -> int:
-    """Put open quarantined records through again; return how many were tried."""
+def retry(
+    connection: psycopg.Connection,
+    *,
+    now: datetime,
+    after: int = 0,
+    limit: int = 5_000,
+    rules: Sequence[int] | None = None,
+) -> int:
+    """Put open quarantined records, those of some rules where they are given, through again; return how many."""
     block = _begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=Cause(relation="golden.quarantine"))
-    staged = quarantine.stage_open(connection, after=after, limit=limit)
+    staged = quarantine.stage_open(connection, after=after, limit=limit, rules=rules)
     if staged:
         checks.check_records(connection)
         quarantine.hold_records(connection, quarantine.look(connection, source_id=journal.HUB))

@@ -33,8 +33,8 @@ RULES = (
         items=("line_1",),
         owner="distributor",
         explanation=(
-            "It is not empty, not written in line 1 alone, and has no placeholder such as UNKNOWN or TO BE CONFIRMED. "
-            "(ours) A line 1 without a comma is short rather than crammed, and passes."
+            "It is not empty, not written in line 1 alone, and has no placeholder such as UNKNOWN or TO BE "
+            "CONFIRMED. (ours) A line 1 without a comma is short rather than crammed, and passes."
         ),
         mend="The distributor writes the address in its lines, from what is found on site.",
     ),

@@ -16,8 +16,7 @@ _ASKED = (
         response_codes=("REG1099",),
         explanation=(
             "Counted from the local day on which the first day was asked for. (ours) History that an initial load "
-            "brings "
-            "is not judged."
+            "brings is not judged."
         ),
         mend="The supplier asks again when the day is nearer.",
         parameters={"days_ahead": 28},
@@ -33,8 +32,7 @@ _ASKED = (
         response_codes=("REG1034",),
         explanation=(
             "What is proposed begins today or later, as of the local day on which it was proposed. (ours) A "
-            "proposal that "
-            "nobody decides does not become wrong by waiting."
+            "proposal that nobody decides does not become wrong by waiting."
         ),
         mend="The supplier proposes a day that is still to come.",
     ),
@@ -49,8 +47,8 @@ _ASKED = (
         response_codes=("REG1024",),
         explanation=(
             "So many days may lie between an appointment's first day and the local day on which it was asked for. "
-            "(ours) "
-            "The limit of this hub is wide, as it also sees what is put right long after; a market sets its own."
+            "(ours) The limit of this hub is wide, as it also sees what is put right long after; a market sets its "
+            "own."
         ),
         mend="The supplier appoints from a later day, or corrects the past through a dispute.",
         parameters={"days_back": 425},
@@ -102,9 +100,8 @@ _CONTRACTS = (
         response_codes=("SP003",),
         explanation=(
             "The contract is for the point's connection type and segment (SP003), for the service that is "
-            "appointed, and "
-            "holds from the first to the last day of the appointment, both included. (ours) Only while the appointment "
-            "stands: proposed, accepted or active."
+            "appointed, and holds from the first to the last day of the appointment, both included. (ours) Only "
+            "while the appointment stands: proposed, accepted or active."
         ),
         mend="The supplier names a contract that covers the point, or extends this one.",
     ),
@@ -121,8 +118,9 @@ _PARTIES = (
         owner="registration",
         response_codes=("REG1021",),
         explanation=(
-            "On the first day of the appointment, the supplier that appoints is the one that is registered (REG1021). "
-            "(ours) Asked of what registration itself says: a service's copy may come before registration's own word."
+            "On the first day of the appointment, the supplier that appoints is the one that is registered "
+            "(REG1021). (ours) Asked of what registration itself says: a service's copy may come before "
+            "registration's own word."
         ),
         mend="The registered supplier appoints, or registration corrects the supplier's period.",
     ),
@@ -139,9 +137,8 @@ _PARTIES = (
         response_codes=("REG1032",),
         explanation=(
             "An appointment begins on the day after the one of that role before it ends (REG1032). Of two that "
-            "overlap the "
-            "one that begins later is wrong. (ours) A proposal and what has lapsed do not count; a day that an "
-            "appointment of another role covers is no gap."
+            "overlap the one that begins later is wrong. (ours) A proposal and what has lapsed do not count; a day "
+            "that an appointment of another role covers is no gap."
         ),
         mend="Registration ends the earlier appointment on the day before the later one.",
     ),
@@ -170,9 +167,9 @@ _PARTIES = (
         owner="supplier",
         response_codes=("REG1030",),
         explanation=(
-            "An unmetered supplies operator works for certain distributors, on the first day of the appointment "
-            "for this "
-            "point's: dated reference data. (ours) Where the hub knows no operator's distributors, the rule is silent."
+            "An unmetered supplies operator works for certain distributors, on the first day of the appointment for "
+            "this point's: dated reference data. (ours) Where the hub knows no operator's distributors, the rule is "
+            "silent."
         ),
         mend="The supplier appoints an operator of the point's distributor.",
     ),

@@ -16,8 +16,7 @@ RULES = (
         response_codes=("REG1053", "REG1054"),
         explanation=(
             "A link says what the other point is to this one: who has an export is the principal and imports "
-            "(REG1053), "
-            "who has an import is the subsidiary and exports (REG1054)."
+            "(REG1053), who has an import is the subsidiary and exports (REG1054)."
         ),
         mend="The distributor corrects the energy direction, or registration the link.",
     ),
@@ -35,8 +34,7 @@ RULES = (
         response_codes=("REG1051", "REG1052", "REG1060", "REG1061", "REG1067"),
         explanation=(
             "The linked point is not linked in the same way with a third one (REG1052, REG1061). Primary and "
-            "secondary are "
-            "metered (REG1051), both import (REG1067), and have one supplier (REG1060)."
+            "secondary are metered (REG1051), both import (REG1067), and have one supplier (REG1060)."
         ),
         mend="Registration withdraws the link, or what is wrong of one of the points is corrected.",
     ),

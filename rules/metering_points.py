@@ -23,8 +23,8 @@ _KEYS = (
         items=("mpan",),
         owner="registration",
         explanation=(
-            "The first 12 digits are weighted by 3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43; "
-            "the sum modulo 11, then modulo 10, is the 13th digit."
+            "The first 12 digits are weighted by 3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43; the sum modulo 11, "
+            "then modulo 10, is the 13th digit."
         ),
         mend="Registration corrects the MPAN in its database; a mistyped key names no metering point.",
     ),
@@ -40,8 +40,8 @@ _KEYS = (
         items=("mpan",),
         owner="registration",
         explanation=(
-            "Digits 1 and 2 are the distributor's id. It must be one that is valid on the date, "
-            "and a registration database may only speak of its own distributors' points."
+            "Digits 1 and 2 are the distributor's id. It must be one that is valid on the date, and a registration "
+            "database may only speak of its own distributors' points."
         ),
         mend="Remove the point from the wrong registration database, or declare the distributor for this source.",
     ),
@@ -57,9 +57,8 @@ _STATES = (
         items=("gsp_group", "mpan"),
         owner="distributor",
         explanation=(
-            "The MPAN's first two digits name the distributor, whose points may lie in certain GSP groups only. "
-            "The pair "
-            "is dated reference data; it is looked up on the first day of the GSP group."
+            "The MPAN's first two digits name the distributor, whose points may lie in certain GSP groups only. The "
+            "pair is dated reference data; it is looked up on the first day of the GSP group."
         ),
         mend="The distributor corrects the GSP group, or the pair is added to the reference data.",
     ),
@@ -77,8 +76,7 @@ _STATES = (
         response_codes=("REG1001",),
         explanation=(
             "Nothing of a point begins after the day on which it was disconnected (REG1001). (ours) What is dated "
-            "until "
-            "that day may still be told later. Without that day, a point that is gone has no appointment."
+            "until that day may still be told later. Without that day, a point that is gone has no appointment."
         ),
         mend="Withdraw the record, or correct the point's status or its disconnection date.",
     ),
@@ -94,9 +92,8 @@ _STATES = (
         items=("connection_type", "market_segment", "metered_indicator"),
         owner="registration",
         explanation=(
-            "A point is unmetered in all three or in none. What a transaction says of the three is judged "
-            "together, as the "
-            "point is after it; what is held back waits until they agree."
+            "A point is unmetered in all three or in none. What a transaction says of the three is judged together, "
+            "as the point is after it; what is held back waits until they agree."
         ),
         mend="Registration and the distributor change all three, in one transaction where the system can.",
     ),
@@ -126,8 +123,8 @@ _STATES = (
         response_codes=("REG1042", "REG1043", "REG1044", "REG1045"),
         explanation=(
             "Profile classes are 0 to 8, a standard settlement configuration has four digits (REG1042, REG1044). A "
-            "traditional meter is settled by them, so both must be there (REG1043, REG1045). (ours) 0 is a class, of "
-            "what is settled half-hourly."
+            "traditional meter is settled by them, so both must be there (REG1043, REG1045). (ours) 0 is a class, "
+            "of what is settled half-hourly."
         ),
         mend="The supplier gives profile class and SSC, or the meter's type is corrected.",
     ),
@@ -144,8 +141,7 @@ _STATES = (
         response_codes=("REG1022", "REG1035"),
         explanation=(
             "Customers of the smart segment consent to half-hourly, daily or monthly data (REG1022, REG1035). "
-            "(ours) In "
-            "the other segments nobody is asked, so there it is none."
+            "(ours) In the other segments nobody is asked, so there it is none."
         ),
         mend="The supplier corrects the consent, or registration the segment.",
     ),
@@ -162,8 +158,7 @@ _STATES = (
         owner="DCC",
         explanation=(
             "The DCC serves smart meters alone. (ours) A fitted meter whose type nobody says may be one; only "
-            "registered "
-            "points are judged."
+            "registered points are judged."
         ),
         mend="The DCC corrects its flag, or the metering service the type of the meter.",
     ),
@@ -192,8 +187,7 @@ _STATES = (
         response_codes=("IF-045",),
         explanation=(
             "The supplier of a registered point appoints a metering service (IF-045). The subsidiary of a link has "
-            "none: "
-            "its principal's serves it. (ours) An appointment that is accepted counts."
+            "none: its principal's serves it. (ours) An appointment that is accepted counts."
         ),
         mend="The supplier appoints a metering service.",
     ),

@@ -57,8 +57,8 @@ _FITTED = (
         response_codes=("REG1006",),
         explanation=(
             "One system says the same meter at one point twice (REG1006), letters and digits compared without "
-            "spaces and "
-            "case. (ours) The one that it said later is wrong; a meter that is fitted again after its removal is not."
+            "spaces and case. (ours) The one that it said later is wrong; a meter that is fitted again after its "
+            "removal is not."
         ),
         mend="The system's keeper removes the second record of the meter.",
     ),
@@ -71,8 +71,8 @@ _FITTED = (
         items=("meter_id", "metering_point_id"),
         owner="metering service",
         explanation=(
-            "The same meter id, without spaces and case, is fitted at two points that are not linked: a crossed or a "
-            "duplicate meter. Placeholders such as UNKNOWN or 0000000000 are no meter ids."
+            "The same meter id, without spaces and case, is fitted at two points that are not linked: a crossed or "
+            "a duplicate meter. Placeholders such as UNKNOWN or 0000000000 are no meter ids."
         ),
         mend="The metering services look which meter is where; who has it wrong corrects the record.",
     ),
@@ -89,9 +89,10 @@ _FITTED = (
         owner="metering service",
         response_codes=("REG1005", "REG1007", "REG1008", "REG1011"),
         explanation=(
-            "A meter is installed before it is removed (REG1005), before its point is disconnected (REG1007) "
-            "and not before its point was created (REG1011). In an exchange the new meter is not installed before the "
-            "old one is removed (REG1008): this the hub cannot look for, as a point may have several meters at once."
+            "A meter is installed before it is removed (REG1005), before its point is disconnected (REG1007) and "
+            "not before its point was created (REG1011). In an exchange the new meter is not installed before the "
+            "old one is removed (REG1008): this the hub cannot look for, as a point may have several meters at "
+            "once."
         ),
         mend="The metering service corrects the installation or removal date.",
     ),
@@ -105,10 +106,9 @@ _FITTED = (
         owner="metering service",
         response_codes=("REG1002", "REG1012"),
         explanation=(
-            "A metering service whose own database says something of a meter is appointed to its point on that day, or "
-            "nobody is (REG1002, REG1012). (ours) Registration and MDS hold copies, and an initial load says "
-            "nothing of "
-            "the day: neither is judged."
+            "A metering service whose own database says something of a meter is appointed to its point on that day, "
+            "or nobody is (REG1002, REG1012). (ours) Registration and MDS hold copies, and an initial load says "
+            "nothing of the day: neither is judged."
         ),
         mend="The service withdraws what it wrote, or its appointment is registered.",
     ),

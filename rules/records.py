@@ -14,10 +14,8 @@ RULES = (
         response_codes=("REG1090",),
         explanation=(
             "Suppliers and metering services that a supplier period, a contract or an appointment names take part "
-            "in the "
-            "market in that role on its first day (REG1090): dated reference data. (ours) Where the hub knows "
-            "nobody in "
-            "a role, the rule is silent; meter asset providers have a rule of their own."
+            "in the market in that role on its first day (REG1090): dated reference data. (ours) Where the hub "
+            "knows nobody in a role, the rule is silent; meter asset providers have a rule of their own."
         ),
         mend="Correct the MPID, or add the participant to the reference data.",
     ),
@@ -44,8 +42,7 @@ RULES = (
         response_codes=("MSG1006",),
         explanation=(
             "A message whose reference its sender has used before is refused (MSG1006). (ours) Messages here are "
-            "replies "
-            "to correction requests; changes that are captured have positions instead."
+            "replies to correction requests; changes that are captured have positions instead."
         ),
         mend="The sender sends its message again under a reference of its own.",
     ),
@@ -59,8 +56,7 @@ RULES = (
         owner="",
         explanation=(
             "Every system that holds an item says the same as the one that owns it, without regard to case and "
-            "spaces. A "
-            "copy that differs is a conflict, for which the item's owner is accountable."
+            "spaces. A copy that differs is a conflict, for which the item's owner is accountable."
         ),
         mend="The owner confirms its value, or corrects it; the others follow.",
     ),

@@ -14,9 +14,8 @@ RULES = (
         response_codes=("REG1019",),
         explanation=(
             "The periods of a point's suppliers, as its registration says them, neither overlap nor leave a day "
-            "without "
-            "one (REG1019). Of two that overlap the one that begins later is wrong. First and last day belong to a "
-            "period."
+            "without one (REG1019). Of two that overlap the one that begins later is wrong. First and last day "
+            "belong to a period."
         ),
         mend="Registration ends the earlier period on the day before the later one, or withdraws one of them.",
     ),

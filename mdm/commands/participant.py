@@ -1,7 +1,7 @@
 """mdm participant: who takes part in the market, in which role and when: the reference data that rules look up."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,19 +27,25 @@ def load(
 ) -> None:
     """Add or renew participants from a file; nothing of a file with a mistake in it is taken.
 
-    A participant is known by MPID, role and first day. To end one, load it again with its last day in valid_to. After
-    it, 'mdm quarantine retry' puts through what was held back because a participant was not known.
+    A participant is known by MPID, role and first day. To end one, load it again with its last day in valid_to. An
+    unmetered supplies operator names the `distributors` for whose points it may be appointed, such as "10 20". What was
+    held back because a participant was not known is put through again.
 
     Example: mdm participant load participants.csv
     """
-    from golden_records import reference
-    from mdm import db, hub, participants, settings
+    from golden_records import healing, reference
+    from mdm import db, hub, mastering, participants, settings
 
     given = participants.read(file)
     if not given:
         raise NothingGiven(f"{file} tells of no participant. It needs rows with mpid, role, name and valid_from.")
-    with db.connect(hub.initialise(settings.load())) as connection, db.transaction(connection):
-        reference.write_participants(connection, [each.model_dump() for each in given])
+    with db.connect(hub.initialise(settings.load())) as connection:
+        with db.transaction(connection):
+            reference.write_participants(connection, [each.model_dump() for each in given])
+        mastering.tune(connection)
+        with db.transaction(connection):
+            mastering.retry(connection, now=datetime.now(UTC), rules=healing.REFERENCE_RULES)
+            mastering.finish(connection)
     if as_json:
         typer.echo(json.dumps({"loaded": len(given)}))
         return

@@ -17,6 +17,7 @@ class Name(StrEnum):
     INITIAL_LOAD = "initial_load"
     FEED_LATENCY = "feed_latency"
     MASTERING_RATE = "mastering_rate"
+    RULES_RATE = "rules_rate"
     WORKER_MEMORY = "worker_memory"
     RULE_TRIAL = "rule_trial"
     AUDIT = "audit"
@@ -95,6 +96,13 @@ BUDGETS = {
             unit="changes/s",
             first=0.5,
             then=1.5,
+        ),
+        Budget(
+            name=Name.RULES_RATE,
+            title="mastered changes with all rules on, against the first seven rules alone",
+            unit="changes/s",
+            first=0.7,
+            then=0.85,
         ),
         Budget(
             name=Name.WORKER_MEMORY,

@@ -28,6 +28,7 @@ from tests.benchmarks import (
     population_rate,
     queue_page,
     rule_trial,
+    rules_rate,
     worker_memory,
 )
 from tests.benchmarks.budgets import BUDGETS, Measured, Name, Result, as_json
@@ -104,6 +105,8 @@ class Suite:
                 measured = feed_latency.measure(self._streaming(), self.size.seconds)
             case Name.MASTERING_RATE:
                 measured = mastering_rate.measure(self._streaming(), self.size.changes)
+            case Name.RULES_RATE:
+                measured = rules_rate.measure(self._streaming(), self.size.changes // 3)
             case Name.WORKER_MEMORY:
                 measured = worker_memory.measure(self._streaming(), self.size.transaction)
             case Name.RULE_TRIAL:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from mdm import cli
+from tests.factories import appointment, mpan
+from tests.integration.golden_records.conftest import Hub
 
 ROWS = "mpid,role,name,valid_from,valid_to\nWILD,SUPPLIER,Wildwood Power,2020-04-01,\n"
 
@@ -46,3 +48,26 @@ def test_a_file_of_nobody_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     file.write_text("mpid,role,name,valid_from\n")
     assert cli.run(["participant", "load", str(file)]) == 2
     assert "tells of no participant" in capsys.readouterr().err
+
+
+def test_what_waited_for_a_participant_is_mastered_when_it_is_loaded(tmp_path: Path, hub: Hub) -> None:
+    key = mpan(1)
+    hub.change("smrs10", appointment(key, service="WILD"))
+    before = hub.rows("select rules, outcome from golden.quarantine")
+    file = tmp_path / "participants.csv"
+    file.write_text("mpid,role,name,valid_from\nWILD,MSS,Wildwood Metering,2020-04-01\n")
+
+    assert cli.run(["participant", "load", str(file)]) == 0
+
+    assert before == [([19], None)]
+    assert hub.rows("select rules, outcome from golden.quarantine") == [([19], "mastered")]
+    assert hub.rows("select service_mpid from golden.appointment") == [("WILD",)]
+
+
+def test_an_operator_names_its_distributors(tmp_path: Path, hub: Hub) -> None:
+    file = tmp_path / "participants.csv"
+    file.write_text("mpid,role,name,valid_from,distributors\nWILD,UMSO,Wildwood Lighting,2020-04-01,10 20\n")
+
+    assert cli.run(["participant", "load", str(file)]) == 0
+
+    assert hub.rows("select distributor from golden.operator_area where mpid = 'WILD' order by 1") == [("10",), ("20",)]
