@@ -16,8 +16,8 @@ help: ## Say what can be made
 demo: $(INSTALLED) ## Run the simulated market, the hub and its API (ARGS="--help" lists the options)
 	@$(BIN)/mdm demo $(ARGS)
 
-test: $(INSTALLED) ## Run the tests (ARGS goes to pytest)
-	@$(BIN)/pytest $(ARGS)
+test: $(INSTALLED) ## Run the tests, two files at a time (ARGS goes to pytest)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet $(CHECKED) || { echo "Style: '$(BIN)/ruff check --fix' mends what it can."; exit 1; }
