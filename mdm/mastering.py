@@ -252,7 +252,8 @@ def _master(
     """
     awaited = corrections.look(connection)
     violations = 0
-    while found := _choose(connection, is_checked=is_checked):
+    # What stands already keeps standing, whatever a decision masters anew: the verdicts speak of it.
+    while found := _choose(connection, is_checked=is_checked and not is_decided):
         if identity.lock_awaited(connection) and not (found := _check_again(connection)):
             break
         quarantine.hold_versions(connection)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 from psycopg.errors import SerializationFailure
 
+from golden_records.due import Cause
 from mdm import mastering
 from tests import factories
 from tests.factories import Change, Transaction, appointment, contract, meter, mpan, point
@@ -265,3 +267,22 @@ def test_a_contract_and_an_appointment_under_it_that_are_mastered_at_once_find_e
 
     assert hub.value("select count(*) from golden.appointment") == 2
     assert hub.value("select count(*) from golden.quarantine where closed_at is null") == 0
+
+
+def test_what_stands_against_a_rule_is_not_held_back_when_a_decision_masters_it_again(hub: Hub) -> None:
+    key = mpan(1)
+    hub.change("smrs10", point(key, mpan_status="R"), supplied(key, "SUPA", day(2020, 1, 1)))
+    hub.change("smrs10", appointment(key))
+    hub.change("smrs10", replace(supplied(key, "SUPB", day(2020, 1, 1)), key=f"{key}|2020-01-01"))
+    standing = hub.rows("select rule, severity from golden.violation where closed_at is null and rule = 6")
+    appointed = hub.rows("select golden_id from golden.appointment")
+
+    with hub.connection.transaction():
+        ids = [int(str(row[0])) for row in appointed]
+        mastering.master_again(hub.connection, ids, now=datetime.now(UTC), cause=Cause(relation="hub.decision"))
+        mastering.finish(hub.connection)
+
+    assert standing == [(6, "E")]
+    assert hub.rows("select golden_id from golden.appointment") == appointed
+    assert hub.value("select count(*) from golden.quarantine") == 0
+    assert hub.rows("select rule, severity from golden.violation where closed_at is null and rule = 6") == standing
