@@ -133,7 +133,7 @@ def _chosen(connection: psycopg.Connection, scope: Scope, sample: int | None) ->
         return None
     query = f"select golden_id from golden.{scope.entity} order by random() limit %s"
     ids = [str(golden_id) for (golden_id,) in connection.execute(query, [sample])]
-    return f"select unnest(array[{', '.join(ids)}]::bigint[])"
+    return f"select unnest(array[{', '.join(ids)}]::bigint[]) as golden_id"
 
 
 def _ranges(last: int) -> Iterator[dict[str, int]]:

@@ -165,7 +165,7 @@ def test_supplier_periods_meet_on_the_day_on_which_the_clocks_change(
 def test_notice_is_counted_in_local_days(
     shared_hub: Hub, key: str, committed: datetime, since: str, rules: set[int]
 ) -> None:
-    proposed = appointment(key, appointed_from=since, status="accepted")
+    proposed = appointment(key, op="c", appointed_from=since, status="accepted")
 
     shared_hub.master("smrs10", Transaction(changes=[proposed], committed_at=committed))
 
@@ -185,15 +185,21 @@ def test_a_proposal_may_begin_on_the_day_on_which_it_is_made(
 def test_an_appointment_is_asked_for_within_the_retrospection_limit(shared_hub: Hub, key: str, days: int) -> None:
     since = (NOW - timedelta(days=days)).date().isoformat()
 
-    shared_hub.change("smrs10", appointment(key, appointed_from=since))
-    shared_hub.master(
-        "smrs10",
-        Transaction(
-            changes=[appointment(key, appointed_from=since, status="accepted")], committed_at=NOW + timedelta(900)
-        ),
-    )
+    shared_hub.change("smrs10", appointment(key, op="c", appointed_from=since))
 
     assert rules_against(shared_hub, key) == (set() if days == 425 else {10})
+
+
+def test_a_later_word_on_an_appointment_is_not_judged_by_the_day_on_which_it_comes(shared_hub: Hub, key: str) -> None:
+    since = (NOW - timedelta(days=425)).date().isoformat()
+    later = Transaction(
+        changes=[appointment(key, appointed_from=since, status="accepted")], committed_at=NOW + timedelta(900)
+    )
+
+    shared_hub.change("smrs10", appointment(key, op="c", appointed_from=since))
+    shared_hub.master("smrs10", later)
+
+    assert rules_against(shared_hub, key) == set()
 
 
 def test_history_of_an_initial_load_is_not_judged_by_the_day_on_which_it_came(shared_hub: Hub, key: str) -> None:
@@ -262,7 +268,7 @@ def test_a_rule_that_is_off_holds_nothing_and_a_parameter_counts(hub: Hub) -> No
     off, far = next(KEYS), next(KEYS)
 
     hub.change("smrs10", point(off, "segment", market_segment="A"), appointment(off))
-    hub.change("smrs10", appointment(far, appointed_from="2026-03-01", status="accepted"))
+    hub.change("smrs10", appointment(far, op="c", appointed_from="2026-03-01", status="accepted"))
     held = rules_against(hub, off, far)
     registry.configure({})
     hub.change("smrs10", point(off, "segment", market_segment="U"))
