@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="the address on which HTTP is served")
     api_port: int = Field(8420, ge=0, le=65535, description="the port on which HTTP is served")
-    batch_rows: int = Field(20_000, ge=1, description="the most changes that one batch masters")
+    batch_rows: int = Field(6_000, ge=1, description="the most changes that one batch masters")
     batch_milliseconds: int = Field(50, ge=0, description="the least that a batch waits to be filled")
     feed_days: float = Field(30, gt=0, description="how long superseded entries stay in the views' feeds")
     claim_minutes: float = Field(30, gt=0, le=525_600, description="how long a steward's claim of a task lasts")
