@@ -15,7 +15,9 @@ from psycopg.types.json import Jsonb
 
 from golden_records import catalogue, conflicts, survivorship
 from golden_records.catalogue import Classification, Item, ItemType
-from rules import agreement
+from rules import agreement, registry
+
+_SEVERITY = registry.RULES[agreement.CODE].severity
 
 WITHHELD = "***"
 
@@ -125,7 +127,7 @@ class Conflict:
             "item_group": self.item_group,
             "item": self.item,
             "rule": agreement.CODE,
-            "severity": agreement.SEVERITY,
+            "severity": _SEVERITY,
             "critical": self.is_critical,
             "owner": self.owner,
             "owner_participant": self.owner_participant,
@@ -183,7 +185,7 @@ _CONDITIONS = {
     "item": "k.item = %(item)s",
     "source": "k.source_id = (select source_id from golden.source_system where name = %(source)s)",
     "owner": "(k.owner = %(owner)s or k.owner_participant = %(owner)s)",
-    "severity": f"%(severity)s = '{agreement.SEVERITY}'",
+    "severity": f"%(severity)s = '{_SEVERITY}'",
     "is_critical": "((k.item_group, k.item) in (select * from unnest(%(critical_groups)s::text[],"
     " %(critical_items)s::text[]))) = %(is_critical)s",
     "is_in_grace": "(k.visible_from > now()) = %(is_in_grace)s",

@@ -141,11 +141,6 @@ DESCRIPTION = f"select * from ({' union all '.join(_QUERIES.values())}) describe
 """Describes the subjects that a relation `asked` (kind, subject_id) before it names, each once."""
 
 
-def clear(connection: psycopg.Connection) -> None:
-    """Forget what was noted so far."""
-    connection.execute("truncate stage_subject")
-
-
 def octets_noted(connection: psycopg.Connection) -> int:
     """Return how large the list of what was noted is: 0 where nothing was, as in most parts."""
     row = connection.execute("select pg_relation_size(to_regclass('pg_temp.stage_subject'))").fetchone()

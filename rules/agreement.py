@@ -7,11 +7,7 @@ null says nothing, and whoever says nothing cannot disagree.
 from collections.abc import Sequence
 from enum import StrEnum
 
-from rules.model import Severity
-
 CODE = 39
-TITLE = "The copies of an item in every system that holds one agree with its owner's value, after normalisation"
-SEVERITY = Severity.WARNING
 
 
 class Comparison(StrEnum):

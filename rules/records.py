@@ -1,5 +1,7 @@
 """Rules on any record: its period, whom it names, its message, its copies."""
 
+from rules import agreement
+from rules.agreement import Comparison
 from rules.model import Rule, Scope, Severity
 
 RULES = (
@@ -47,11 +49,11 @@ RULES = (
         mend="The sender sends its message again under a reference of its own.",
     ),
     Rule(
-        code=39,
+        code=agreement.CODE,
         title="The copies of an item agree with its owner's value",
         severity=Severity.WARNING,
         scope=Scope.COPY,
-        violated="upper(replace(copy_value, ' ', '')) <> upper(replace(owner_value, ' ', ''))",
+        violated=agreement.differ(Comparison.CODE, "owner_value", "copy_value"),
         items=(),
         owner="",
         explanation=(
