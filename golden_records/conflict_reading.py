@@ -199,6 +199,8 @@ def list_page(chosen: Filter, *, after: int | None, limit: int) -> Query:
     given = {name: getattr(chosen, name) for name in _CONDITIONS if getattr(chosen, name) is not None}
     is_closed = chosen.state is State.CLOSED
     conditions = [_STATES[chosen.state], *(_CONDITIONS[name] for name in given)]
+    if not is_closed and chosen.golden_id is None:
+        conditions.append("k.conflict_id > 0")  # so the index of the queue serves
     if after is not None:
         conditions.append(f"k.conflict_id {'<' if is_closed else '>'} %(after)s")
     order = "desc" if is_closed else "asc"

@@ -67,7 +67,9 @@ conflict = Table(
     CheckConstraint(f"closed_by in {_SIDES}", name="closed_by"),
     CheckConstraint("outcome in ('agreed', 'withdrawn', 'survived')", name="outcome"),
     Index("conflict_open_uq", "golden_id", "item", "source_id", unique=True, postgresql_where=_IS_OPEN),
-    Index("conflict_queue_ix", "conflict_id", postgresql_where=_IS_OPEN),
+    # Of an index that serves only who asks for its own column too: the planner takes the live rows of a table that was
+    # never analysed for very few, and would go through all of them instead of looking one golden record up.
+    Index("conflict_queue_ix", "conflict_id", postgresql_where=text("closed_at is null and conflict_id > 0")),
     Index("conflict_closed_ix", "closed_at", "conflict_id", postgresql_where=_IS_CLOSED),
     Index("conflict_golden_id_ix", "golden_id", "conflict_id", postgresql_where=_IS_CLOSED),
     schema=SCHEMA,

@@ -30,14 +30,15 @@ case when %(source)s = {journal.HUB} or s.cause_id is null then 'hub' when {_CAU
 
 # What survived at the last event of each group in this part, with all copies where one of them matters.
 _SURVIVED = f"""
-(
-    select s.*, t.committed_at, c.copies, c.change_ids
-    from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
-    join stage_survivor s using (golden_id, item_group, tx)
-    join stage_tx t using (tx)
-    left join {survivorship.COPIES} c using (golden_id, item_group, tx)
-    where not s.is_aside
-)
+insert into stage_survived (golden_id, item_group, item_values, change_id, cause_id, spoken, candidates, committed_at,
+                            copies, change_ids)
+select golden_id, item_group, s.item_values, s.change_id, s.cause_id, s.spoken, s.candidates, t.committed_at, c.copies,
+       c.change_ids
+from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
+join stage_survivor s using (golden_id, item_group, tx)
+join stage_tx t using (tx)
+left join {survivorship.COPIES} c using (golden_id, item_group, tx)
+where not s.is_aside
 """
 
 _COMPARE = """
@@ -50,7 +51,7 @@ select s.golden_id, s.item_group, i.item, {copy}, s.copy_id, s.copy -> i.item,
        {opened_by}, s.item_values
 from (
     select s.*, c.copy, c.change_id as copy_id
-    from {survived} s
+    from stage_survived s
     cross join unnest(s.copies, s.change_ids) with ordinality c (copy, change_id, place)
     where s.copies is not null and c.place < cardinality(s.copies)
       and (not c.copy <@ s.item_values or s.item_group = '{lined}' and c.copy <> s.item_values)
@@ -72,7 +73,7 @@ select distinct on (s.golden_id, i.item, r.source_id)
        array(select {holder} from unnest(s.copies, s.change_ids) c (copy, change_id)
              where c.copy ? i.item or i.comparison = '{line}' and c.copy ?| {lines} order by 1),
        {opened_by}, s.item_values
-from {survived} s
+from stage_survived s
 join (
     select golden_id, source_id, item_values, change_id from stage_existing x
     where item_group = '{lined}' and effective_from is null and not exists (
@@ -92,25 +93,27 @@ order by s.golden_id, i.item, r.source_id, r.change_id desc
 
 # How it ended is told by what the last event of this part leaves of the copy. The open ones are looked up record by
 # record: how many there are is not known to the planner, and there may be very many.
-_CLOSE = """
-with last as materialized (
-    select * from {survived} s
-), closed as (
-    update golden.conflict k
-    set closed_at = s.committed_at, closed_in_grace = s.committed_at < k.visible_from, version = k.version + 1,
-        closed_by = {closed_by},
-        outcome = case
-            when {survivor} = k.source_id then 'survived'
+_END = """
+insert into stage_ended (conflict_id, closed_at, closed_by, outcome)
+select k.conflict_id, s.committed_at, {closed_by},
+       case when {survivor} = k.source_id then 'survived'
             when exists (select from unnest(s.copies, s.change_ids) c (copy, change_id)
                          where {copy} = k.source_id and ((c.copy ? k.item) = (s.item_values ? k.item)
                                                          or k.item = any ({lines}))) then 'agreed'
             else 'withdrawn' end
-    from last s
-    cross join lateral (select conflict_id, item, source_id from golden.conflict o
-                        where o.closed_at is null and o.golden_id = s.golden_id and o.item_group = s.item_group
-                        offset 0) o
-    left join stage_conflict c on c.golden_id = s.golden_id and c.item = o.item and c.source_id = o.source_id
-    where c.golden_id is null and k.conflict_id = o.conflict_id
+from stage_survived s
+cross join lateral (select conflict_id, item, source_id from golden.conflict o
+                    where o.closed_at is null and o.golden_id = s.golden_id and o.item_group = s.item_group
+                    offset 0) k
+left join stage_conflict c on c.golden_id = s.golden_id and c.item = k.item and c.source_id = k.source_id
+where c.golden_id is null
+"""
+_CLOSE = """
+with closed as (
+    update golden.conflict k
+    set closed_at = e.closed_at, closed_in_grace = e.closed_at < k.visible_from, version = k.version + 1,
+        closed_by = e.closed_by, outcome = e.outcome
+    from stage_ended e where k.conflict_id = e.conflict_id
     returning k.conflict_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'conflict', conflict_id, false from closed
@@ -177,14 +180,17 @@ case when jsonb_array_length(k.history) < {_HISTORY} then k.history else k.histo
 
 # What the supplier is accountable for stands in other groups of the point than the supplier does.
 _FOLLOW_SUPPLIER = """
-update golden.conflict k set owner_participant = s.item_values ->> 'supplier_mpid', version = version + 1
-from (select distinct on (golden_id) golden_id, item_values from stage_survivor
-      where item_group = 'supplier' and not is_aside order by golden_id, tx desc) s
-cross join lateral (select conflict_id from golden.conflict o
-                    where o.closed_at is null and o.golden_id = s.golden_id and o.owner = 'supplier'
-                      and o.owner_participant is distinct from s.item_values ->> 'supplier_mpid'
-                    offset 0) o
-where k.conflict_id = o.conflict_id
+with led as materialized (
+    select o.conflict_id, s.supplier
+    from (select distinct on (golden_id) golden_id, item_values ->> 'supplier_mpid' as supplier from stage_survivor
+          where item_group = 'supplier' and not is_aside order by golden_id, tx desc) s
+    cross join lateral (select conflict_id from golden.conflict o
+                        where o.closed_at is null and o.golden_id = s.golden_id and o.owner = 'supplier'
+                          and o.owner_participant is distinct from s.supplier
+                        offset 0) o
+)
+update golden.conflict k set owner_participant = l.supplier, version = version + 1
+from led l where k.conflict_id = l.conflict_id
 """
 
 
@@ -220,7 +226,6 @@ def _comparing(statement: str, *, survivor: str, copy: str, copied: str) -> str:
     sides = [[f"{said} ->> '{line}'" for line in LINES] for said in ("s.item_values", copied)]
     items = ("s.item_values ->> i.item", f"{copied} ->> i.item")
     return statement.format(
-        survived=_SURVIVED,
         copy=copy,
         survivor=survivor,
         holder=journal.SOURCE_OF.format(change_id="c.change_id"),
@@ -235,11 +240,10 @@ def _comparing(statement: str, *, survivor: str, copy: str, copied: str) -> str:
     )
 
 
-def _close() -> str:
+def _end() -> str:
     spoken = "coalesce((s.spoken ->> k.item)::bigint, s.change_id)"
     survivor = journal.SOURCE_OF.format(change_id=spoken)
-    return _CLOSE.format(
-        survived=_SURVIVED,
+    return _END.format(
         survivor=survivor,
         copy=journal.SOURCE_OF.format(change_id="c.change_id"),
         closed_by=_SIDE.format(survivor=survivor, copy="k.source_id"),
@@ -251,8 +255,8 @@ SETTLE = Routine(
     name="settle_conflicts",
     parameters=("source int", "is_lined boolean", "is_supplied boolean", "is_decided boolean"),
     statements=(
-        *frames(_compare(), when("_is_lined", [_compare_further()])),
-        _close(),
+        *frames(_SURVIVED, _compare(), when("_is_lined", [_compare_further()]), _end()),
+        _CLOSE,
         _OPEN.format(changed=_CHANGED, history=_WITH_FORMER),
         when("_is_supplied", [_FOLLOW_SUPPLIER]),
     ),

@@ -276,7 +276,9 @@ _APPOINTMENT_AT_POINT = f"""
 }) o on true
     left join stage_state st on st.golden_id = a.point_id and st.tx = s.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = a.point_id offset 0) g on true
-    where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null"""
+    where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null and exists (
+        select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx and v.item_group = s.item_group
+            and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})"""
 
 
 def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:

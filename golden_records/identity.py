@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 
 import psycopg
 
-from golden_records import redirects
-from golden_records.routines import Routine, hashed, locked, when
+from golden_records import redirects, staging
+from golden_records.routines import Routine, frames, hashed, locked, when
 
 Key = tuple[str, str]
 """An entity and a key of one of its golden records."""
@@ -164,37 +164,38 @@ def resolve(connection: psycopg.Connection) -> None:
     RESOLVE.call(connection)
 
 
+# Each golden record is looked up by itself: the staged rows are joined by hashing, whatever the planner believes of them.
+_LOCK = """
+with touched as ({touched})
+select 1 from (select distinct golden_id from touched order by golden_id) t
+cross join lateral (select 1 from golden.golden_record g where g.golden_id = t.golden_id
+                    offset 0 for {strength}) g
+"""
+
 # What a record merely refers to is not locked, but for points: what their appointments say follows to them.
-_LOCK_STAGED = """
-with touched as (
+_STAGED = """
     select golden_id from stage_key k where entity = 'metering_point' or exists (
         select from stage_record r where r.op = 'u' and r.entity = k.entity and r.key = k.key)
-    union select r.golden_id from stage_record s
-          cross join lateral (
-              select golden_id from golden.source_record r where r.source_id = s.source_id
-                  and r.source_key = s.source_key and r.item_group = s.item_group offset 0) r
-    union select m.golden_id from stage_record s
-          join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
-          cross join lateral (select golden_id from golden.meter m
-                              where m.metering_point_id = k.golden_id offset 0) m
-          where s.entity = 'appointment'
-)
-select from golden.golden_record g where g.golden_id in (select golden_id from touched)
-order by g.golden_id for no key update
+    union all
+    select r.golden_id from stage_record s
+    cross join lateral (select golden_id from golden.source_record r where r.source_id = s.source_id
+                        and r.source_key = s.source_key and r.item_group = s.item_group offset 0) r
+    union all
 """
 
-# What came to the points while they were waited for.
-_LOCK_METERS = """
-select from golden.golden_record g where g.golden_id in (
-    select m.golden_id from stage_record s
+_METERS = """
+    select m.golden_id from (select distinct point_key from stage_record where entity = 'appointment') s
     join stage_key k on k.entity = 'metering_point' and k.key = s.point_key
     cross join lateral (select golden_id from golden.meter m where m.metering_point_id = k.golden_id offset 0) m
-    where s.entity = 'appointment')
-order by g.golden_id for no key update
 """
 
 
-LOCK = Routine(name="lock_staged", statements=(locked(_LOCK_STAGED), locked(_LOCK_METERS)))
+def _lock(touched: str, strength: str = "no key update") -> str:
+    return _LOCK.format(touched=touched, strength=strength)
+
+
+# The meters are looked for again: some may have come to the points while these were waited for.
+LOCK = Routine(name="lock_staged", statements=frames(locked(_lock(_STAGED + _METERS)), locked(_lock(_METERS))))
 
 
 def lock(connection: psycopg.Connection) -> None:
@@ -208,9 +209,9 @@ def lock(connection: psycopg.Connection) -> None:
 def lock_more(connection: psycopg.Connection) -> None:
     """Lock what was staged since, out of order, so without waiting; raises SerializationFailure where it cannot."""
     try:
-        with connection.pipeline():
-            connection.execute(f"{_LOCK_STAGED} nowait")
-            connection.execute(f"{_LOCK_METERS} nowait")
+        with staging.frames_only(connection):
+            connection.execute(_lock(_STAGED + _METERS, "no key update nowait"))
+            connection.execute(_lock(_METERS, "no key update nowait"))
     except psycopg.errors.LockNotAvailable as error:
         raise psycopg.errors.SerializationFailure("what may heal now is being mastered: it is tried again") from error
 
@@ -229,9 +230,7 @@ with broken as (
     select c.golden_id from broken b join golden.crosswalk c on c.key = b.item_values ->> 'linked_mpan'
     where c.entity = 'metering_point' and c.unlinked_at is null
 )
-select count(*) from (
-    select from golden.golden_record g where g.golden_id in (select golden_id from awaited)
-    order by g.golden_id for share nowait) locked
+select count(*) from ({_lock("select golden_id from awaited", "share nowait")}) locked
 """
 
 
@@ -247,28 +246,27 @@ def lock_awaited(connection: psycopg.Connection) -> bool:
         raise psycopg.errors.SerializationFailure("what a record waits for is being mastered: tried again") from error
 
 
-_LOCK = """
-with own as ({own}), point as (
-    select {point} as golden_id
-    from own join golden.source_record r using (golden_id) where r.item_group = 'appointment'
-), touched as (
+_OF_OWN = """
+    with own as ({own}), point as (
+        select {point} as golden_id
+        from own join golden.source_record r using (golden_id) where r.item_group = 'appointment'
+    )
     select golden_id from own
-    union select golden_id from point
-    union select m.golden_id from point p
+    union all
+    select golden_id from point
+    union all
+    select m.golden_id from point p
     cross join lateral (select golden_id from golden.meter m where m.metering_point_id = p.golden_id offset 0) m
-)
-select from golden.golden_record g where g.golden_id in (select golden_id from touched)
-order by g.golden_id for no key update
 """
 
 
 def lock_ids(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     """Lock these golden records, and the points and meters that follow from the appointments among them."""
-    connection.execute(
-        _LOCK.format(own="select unnest(%s::bigint[]) as golden_id", point=redirects.POINT), [golden_ids]
-    )
+    own = "select unnest(%s::bigint[]) as golden_id"
+    connection.execute(_lock(_OF_OWN.format(own=own, point=redirects.POINT)), [golden_ids])
 
 
 def lock_events(connection: psycopg.Connection) -> None:
     """Lock the golden records of the staged events, and what follows from the appointments among them."""
-    connection.execute(_LOCK.format(own="select distinct golden_id from stage_event", point=redirects.POINT))
+    own = "select distinct golden_id from stage_event"
+    connection.execute(_lock(_OF_OWN.format(own=own, point=redirects.POINT)))

@@ -34,7 +34,7 @@ redirect = Table(
     Column("undone_at", Moment),
     CheckConstraint("golden_id <> into_id", name="elsewhere"),
     Index("redirect_standing_uq", "golden_id", unique=True, postgresql_where=text("undone_at is null")),
-    Index("redirect_into_id_ix", "into_id", postgresql_where=text("undone_at is null")),
+    Index("redirect_into_id_ix", "into_id", postgresql_where=text("undone_at is null and into_id is not null")),
     schema=SCHEMA,
     comment="Golden records that were merged into others; a split ends the redirect and leaves its row. All mastering "
     "reads this table first, so whoever locks it is alone.",
@@ -62,7 +62,9 @@ record_link = Table(
         unique=True,
         postgresql_where=text("unlinked_at is null"),
     ),
-    Index("record_link_golden_id_ix", "golden_id", postgresql_where=text("unlinked_at is null")),
+    Index(
+        "record_link_golden_id_ix", "golden_id", postgresql_where=text("unlinked_at is null and golden_id is not null")
+    ),
     schema=SCHEMA,
     comment="Source records that a steward took for another thing than their keys say; later changes respect it.",
 )

@@ -55,6 +55,11 @@ create temp table if not exists stage_conflict (
     golden_id bigint, item_group text, item text, source_id int, change_id bigint, value jsonb,
     owner_source_id int, owner_change_id bigint, owner_value jsonb, at timestamptz, holders smallint[],
     opened_by text, said jsonb) on commit delete rows;
+create temp table if not exists stage_survived (
+    golden_id bigint, item_group text, item_values jsonb, change_id bigint, cause_id bigint, spoken jsonb,
+    candidates bigint[], committed_at timestamptz, copies jsonb[], change_ids bigint[]) on commit delete rows;
+create temp table if not exists stage_ended (
+    conflict_id bigint, closed_at timestamptz, closed_by text, outcome text) on commit delete rows;
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
 create temp table if not exists stage_due (
     due_at timestamptz, golden_id bigint, item_group text) on commit delete rows;
@@ -88,6 +93,8 @@ TABLES = (
     "stage_left",
     "stage_retry",
     "stage_conflict",
+    "stage_survived",
+    "stage_ended",
     "stage_appointed",
     "stage_due",
     "touched_point",

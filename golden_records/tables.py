@@ -294,7 +294,7 @@ quarantine = Table(
         unique=True,
         postgresql_where=text("closed_at is null"),
     ),
-    Index("quarantine_point_ix", "point_key", postgresql_where=text("closed_at is null")),
+    Index("quarantine_point_ix", "point_key", postgresql_where=text("closed_at is null and point_key is not null")),
     Index("quarantine_other_ix", "other_key", postgresql_where=text("closed_at is null and other_key is not null")),
     schema=SCHEMA,
     comment="What could not be mastered, with its position and reason; the payload stands in the journal (law 6). "

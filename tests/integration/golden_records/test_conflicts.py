@@ -343,18 +343,21 @@ def test_what_loads_one_source_after_another_leave_differing_is_found_once(hub: 
     assert hub.rows("select distinct opened_by, version from golden.conflict order by 2") == [("hub", 1), ("hub", 2)]
 
 
-def test_open_conflicts_of_what_is_touched_are_found_by_an_index(hub: Hub) -> None:
+@pytest.mark.parametrize("is_analysed", [True, False])
+def test_open_conflicts_of_what_is_touched_are_found_by_an_index(hub: Hub, is_analysed: bool) -> None:
     hub.connection.execute(
         """insert into golden.conflict (golden_id, item_group, item, source_id, change_id, owner_source_id,
                                         owner_change_id, owner, opened_at)
            select n, 'supplier', 'supplier_mpid', 1, 1, 2, 2, 'registration', now() from generate_series(1, 20000) n"""
     )
-    hub.connection.execute("analyze golden.conflict")
+    if is_analysed:
+        hub.connection.execute("analyze golden.conflict")
     with hub.connection.transaction():
         mastering.apply(hub.connection, factories.batch(hub.sources["mds"], at(0, supplied("BRIM"))))
-        for statement in (conflicts._close(), conflicts._FOLLOW_SUPPLIER):
+        for statement in (conflicts._end(), conflicts._FOLLOW_SUPPLIER):
             plan = _plan(hub, statement, {"source": 1})
             assert "Seq Scan on conflict" not in plan
+            assert "conflict_queue_ix" not in plan
             assert "conflict_open_uq" in plan
 
 
