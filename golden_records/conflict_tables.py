@@ -70,6 +70,11 @@ conflict = Table(
     # Of an index that serves only who asks for its own column too: the planner takes the live rows of a table that was
     # never analysed for very few, and would go through all of them instead of looking one golden record up.
     Index("conflict_queue_ix", "conflict_id", postgresql_where=text("closed_at is null and conflict_id > 0")),
+    Index(
+        "conflict_visible_from_ix",
+        "visible_from",
+        postgresql_where=text("closed_at is null and visible_from is not null"),
+    ),
     Index("conflict_closed_ix", "closed_at", "conflict_id", postgresql_where=_IS_CLOSED),
     Index("conflict_golden_id_ix", "golden_id", "conflict_id", postgresql_where=_IS_CLOSED),
     schema=SCHEMA,

@@ -164,7 +164,7 @@ def resolve(connection: psycopg.Connection) -> None:
     RESOLVE.call(connection)
 
 
-# Each golden record is looked up by itself: the staged rows are joined by hashing, whatever the planner believes of them.
+# Each golden record is looked up by itself: the staged rows are joined by hashing, however many the planner expects.
 _LOCK = """
 with touched as ({touched})
 select 1 from (select distinct golden_id from touched order by golden_id) t

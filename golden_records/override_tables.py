@@ -48,9 +48,7 @@ override = Table(
         "override_id",
         postgresql_where=text("retired_at is null and changed_at is not null"),
     ),
-    Index(
-        "override_review_at_ix", "review_at", postgresql_where=text("retired_at is null and review_at is not null")
-    ),
+    Index("override_review_at_ix", "review_at", postgresql_where=text("retired_at is null and review_at is not null")),
     schema=SCHEMA,
     comment="Values of stewards, which stand above survivorship until they expire, are ended, or equal what the owner "
     "says (law 5). A live one is a source record of the hub's own, under the key override|ID.",

@@ -107,10 +107,10 @@ COPIES = """(
 
 # Where the first is silent about an item, the next in rank that is not speaks; `spoken` tells of which change.
 SPOKEN = """case when s.survivor <> s.values[s.copies] then (
-           select golden.merge(i.change_ids order by c.place)
-           from unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
-           cross join lateral (select jsonb_object_agg(item, c.change_id) as change_ids
-                               from jsonb_object_keys(c.copy) item) i) end"""
+           select jsonb_object_agg(i.item, (
+               select c.change_id from unnest(s.values, s.change_ids) with ordinality c (copy, change_id, place)
+               where c.copy ? i.item order by c.place desc limit 1))
+           from jsonb_object_keys(s.survivor) i (item) where not s.values[s.copies] ? i.item) end"""
 
 _SURVIVORS = """
 with pending as (

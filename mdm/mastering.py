@@ -461,6 +461,12 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
     return taken
 
 
+def open_graced(connection: psycopg.Connection, *, after: datetime, now: datetime, limit: int = 5_000) -> int:
+    """Open the tasks of conflicts whose grace ended between two times; return how many, at most the limit."""
+    prepare(connection)
+    return opening.follow_graced(connection, after=after, now=now, limit=limit)
+
+
 def retry(
     connection: psycopg.Connection,
     *,

@@ -27,11 +27,24 @@ _INDEXES = (
 def upgrade() -> None:
     for table, name, column, is_live, asked in _INDEXES:
         _create(table, name, column, f"{is_live} and {asked}")
+    _create_visible_from()
 
 
 def downgrade() -> None:
+    op.drop_index("conflict_visible_from_ix", table_name="conflict", schema="golden")
     for table, name, column, is_live, _ in reversed(_INDEXES):
         _create(table, name, column, is_live)
+
+
+def _create_visible_from() -> None:
+    """Find the conflicts whose grace has ended lately: they have their tasks from then on."""
+    op.create_index(
+        "conflict_visible_from_ix",
+        "conflict",
+        ["visible_from"],
+        schema="golden",
+        postgresql_where=sa.text("closed_at is null and visible_from is not null"),
+    )
 
 
 def _create(table: str, name: str, column: str, where: str) -> None:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,9 @@ _PATIENCE = 0.1
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
 _BETWEEN_PRUNINGS = 3_600.0
+_GRACED = 5_000
+_LONGEST_TRANSACTION = timedelta(hours=1)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Interrupted(Exception):
@@ -90,6 +93,7 @@ class Session:
     _others_load: bool = False
     _chores_at: float = 0.0
     _renewed: int | None = 0
+    _graced: datetime = _EVER
     _pruned_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -272,6 +276,7 @@ class Session:
         self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
         if self._keeps_due:
             self._retried(self._come_due)
+            self._retried(self._open_graced)
             self._keep_views()
 
     def _assemble(self) -> None:
@@ -297,6 +302,14 @@ class Session:
         with db.transaction(self.hub):
             if mastering.come_due(self.hub, now=datetime.now(UTC)):
                 mastering.finish(self.hub)
+
+    def _open_graced(self) -> None:
+        """Open the tasks of conflicts whose grace is over, and of those that long transactions brought meanwhile."""
+        now, opened = datetime.now(UTC), _GRACED
+        while opened == _GRACED:
+            with db.transaction(self.hub):
+                opened = mastering.open_graced(self.hub, after=self._graced, now=now, limit=_GRACED)
+        self._graced = now - _LONGEST_TRANSACTION
 
     def _keep_views(self) -> None:
         """Bring views to their present contracts, and drop what is no longer kept: the same worker does it."""

@@ -1,7 +1,10 @@
 """Opening: tasks open, change and close with what they are about, in the transaction that masters it.
 
-A task that a steward closed stays closed while its subject says the same, and is opened again when that changes.
+A task that a steward closed stays closed while its subject says the same, and is opened again when that changes. A
+conflict has its task when its grace is over: most are gone by then, as the copies follow each other.
 """
+
+from datetime import datetime
 
 import psycopg
 
@@ -63,7 +66,7 @@ with asked as materialized (
 ), opened as (
     insert into hub.task as t (kind, subject_id, {_TOLD}, state, due_at, visible_from, opened_at)
     select s.kind, s.subject_id, {_PRESENT}, 'open', {_DUE}, s.visible_from, s.opened_at
-    from known s where s.task_id is null and s.is_open
+    from known s where s.task_id is null and s.is_open and (s.kind <> 'conflict' or s.visible_from <= clock_timestamp())
     order by s.kind, s.subject_id
     on conflict (kind, subject_id) do nothing
     returning t.task_id, t.version, 'opened', null, null
@@ -75,12 +78,35 @@ select task_id, version, event, clock_timestamp(), '{BY}', outcome, note from (
 """  # noqa: S608 - made of constants
 
 
+# Who closes one of these now has looked for its task already: it is passed over, and closed when it is looked at next.
+_NOTE_GRACED = """
+insert into stage_subject (kind, subject_id, is_open)
+select 'conflict', conflict_id, true from (
+    select conflict_id from golden.conflict k
+    where closed_at is null and visible_from > %(after)s and visible_from <= %(now)s
+      and (accepted_until is null or accepted_until <= %(now)s) and owner_source_id <> 0
+      and not exists (select from hub.task t where t.kind = 'conflict' and t.subject_id = k.conflict_id offset 0)
+    order by visible_from limit %(limit)s for no key update skip locked) k
+"""
+
+
 def tune(connection: psycopg.Connection, terms: Terms) -> None:
     """Tell a session when the tasks that it opens are due."""
     connection.execute(
         "select set_config('mdm.due_days_error', %s, false), set_config('mdm.due_days_warning', %s, false)",
         [str(terms.due_days_error), str(terms.due_days_warning)],
     )
+
+
+def follow_graced(connection: psycopg.Connection, *, after: datetime, now: datetime, limit: int = 5_000) -> int:
+    """Open the tasks of conflicts whose grace ended between two times and that have none; return how many, at most.
+
+    The temporary tables are ready; whoever has them filled already has not called follow() yet.
+    """
+    noted = connection.execute(_NOTE_GRACED, {"after": after, "now": now, "limit": limit})
+    if noted.rowcount:
+        follow(connection)
+    return noted.rowcount
 
 
 def follow(connection: psycopg.Connection) -> None:
