@@ -45,15 +45,17 @@ _CLOSE_RENEWED = _noted(
     """
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
-from (select o.quarantine_id, n.op from renewed n cross join lateral (
-          select quarantine_id from golden.quarantine o
-          where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
-            and o.item_group = n.item_group offset 0) o) n
-where q.quarantine_id = n.quarantine_id
+from found n where q.quarantine_id = n.quarantine_id
 """,
     """renewed as (
     select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
     from stage_record where quarantine_id is null group by 1, 2, 3
+)""",
+    """found as materialized (
+    select o.quarantine_id, n.op from renewed n cross join lateral (
+        select quarantine_id from golden.quarantine o
+        where o.closed_at is null and o.source_id = n.source_id and o.source_key = n.source_key
+          and o.item_group = n.item_group offset 0) o
 )""",
 )
 

@@ -69,11 +69,15 @@ create temp table if not exists stage_said (
     effective_from timestamptz, effective_to timestamptz, item_values jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_state (
     golden_id bigint, tx int, said jsonb, groups text[]) on commit delete rows;
+create temp table if not exists stage_doubted (golden_id bigint) on commit delete rows;
 create temp table if not exists stage_judged (kind text, golden_id bigint) on commit delete rows;
 create temp table if not exists stage_verdict (
     rule int, severity text, golden_id bigint, source_id int, source_key text, item_group text) on commit delete rows;
 create temp table if not exists stage_subject (kind text, subject_id bigint, is_open boolean) on commit delete rows
 """
+
+DOUBTED = "(not exists (select from stage_doubted) or {0} in (select golden_id from stage_doubted))"
+"""Whether a golden record is to be looked at: all are, until some records of a part are held back."""
 
 TABLES = (
     "stage_tx",
@@ -100,6 +104,7 @@ TABLES = (
     "touched_point",
     "stage_said",
     "stage_state",
+    "stage_doubted",
     "stage_judged",
     "stage_verdict",
     "stage_subject",

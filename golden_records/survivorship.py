@@ -21,7 +21,7 @@ ATOMIC = tuple(group.name for _, group in catalogue.load().groups() if group.ato
 FIRST_STAGED = tuple(group.name for _, group in catalogue.load().groups() if group.name not in AT_POINT)
 FIRST = tuple(group for group in FIRST_STAGED if group not in AFTER_APPOINTMENT)
 
-_EVENTS = """
+_EVENTS = f"""
 insert into stage_event (golden_id, entity, item_group, tx, change_id, is_aside)
 select golden_id, entity, item_group, tx, max(change_id), false from (
     select golden_id, entity, item_group, tx, change_id from stage_version
@@ -29,17 +29,18 @@ select golden_id, entity, item_group, tx, max(change_id), false from (
     union all
     select prior_golden_id, entity, item_group, tx, change_id from stage_version
     where prior_golden_id is distinct from golden_id and prior_golden_id is not null and item_group = any (%(groups)s)
-) said group by golden_id, entity, item_group, tx
+) said where {staging.DOUBTED.format("golden_id")} group by golden_id, entity, item_group, tx
 """
 
 # A load masters appointments and meters before their points.
-_ASIDES = """
+_ASIDES = f"""
 insert into stage_event (golden_id, entity, item_group, tx, is_aside)
 select p.point_id, 'metering_point', g.item_group, p.tx, true
 from (select distinct point_id, tx from stage_version
       where point_id is not null and item_group = any (%(groups)s)) p
 cross join unnest(%(rule_groups)s::text[]) g (item_group)
-where not exists (select from golden.metering_point m where m.golden_id = p.point_id)
+where {staging.DOUBTED.format("p.point_id")}
+    and not exists (select from golden.metering_point m where m.golden_id = p.point_id)
     and not exists (select from stage_event e
                     where e.golden_id = p.point_id and e.item_group = g.item_group and e.tx = p.tx)
 """
@@ -115,7 +116,7 @@ SPOKEN = """case when s.survivor <> s.values[s.copies] then (
 _SURVIVORS = """
 with pending as (
     select e.*, t.committed_at, (t.committed_at at time zone 'Europe/London')::date as day
-    from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s)
+    from stage_event e join stage_tx t using (tx) where e.item_group = any (%(groups)s) and {doubted}
 ), span as (
     select golden_id, item_group, source_id, {own} as own, tx as from_tx, until_tx, effective_from, effective_to,
            item_values, change_id
@@ -196,9 +197,11 @@ def add_events(connection: psycopg.Connection, groups: Sequence[str]) -> None:
 
 
 def restart(connection: psycopg.Connection) -> None:
-    """Forget what was chosen, and note the events of what is still staged: some of it was held back."""
-    with staging.pipelined(connection):
-        clear(connection)
+    """Forget what was chosen where anything is held back, and note the events of what is still staged there."""
+    with staging.pipelined(connection), staging.frames_only(connection):
+        for table in ("stage_event", "stage_survivor", "stage_copy"):
+            connection.execute(f"delete from {table} where golden_id in (select golden_id from stage_doubted)")
+        connection.execute("truncate stage_said, stage_state")
         add_events(connection, FIRST_STAGED)
 
 
@@ -234,7 +237,15 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
 
 
 def _choose(name: str, *, last: str, order: str) -> Routine:
-    query = _SURVIVORS.format(last=last, order=order, own=OWN, followed=_FOLLOWED, differing=DIFFERING, spoken=SPOKEN)
+    query = _SURVIVORS.format(
+        last=last,
+        order=order,
+        own=OWN,
+        followed=_FOLLOWED,
+        differing=DIFFERING,
+        spoken=SPOKEN,
+        doubted=staging.DOUBTED.format("e.golden_id"),
+    )
     parameters = ("groups text[]", "undated text[]", "atomic text[]")
     return Routine(name=name, statements=(_FETCH, *frames(query)), parameters=parameters)
 

@@ -112,15 +112,15 @@ with open as materialized (
     from (select distinct golden_id from stage_judged) j
     cross join lateral (select violation_id, rule, subject from golden.violation v
                         where v.golden_id = j.golden_id and v.closed_at is null offset 0) v
+), healed as materialized (
+    select o.violation_id from open o
+    where exists (select from stage_judged j join (values {kinds}) k (kind, rule) using (kind)
+                  where j.golden_id = o.golden_id and k.rule = o.rule)
+      and not exists (select from stage_verdict s where s.rule = o.rule and s.golden_id = o.golden_id
+                      and {subject} = o.subject)
 ), closed as (
     update golden.violation v set closed_at = clock_timestamp(), note = 'healed: the rule no longer speaks against it'
-    from (
-        select o.violation_id from open o
-        where exists (select from stage_judged j join (values {kinds}) k (kind, rule) using (kind)
-                      where j.golden_id = o.golden_id and k.rule = o.rule)
-          and not exists (select from stage_verdict s where s.rule = o.rule and s.golden_id = o.golden_id
-                          and {subject} = o.subject)
-    ) o where v.violation_id = o.violation_id
+    from healed o where v.violation_id = o.violation_id
     returning v.violation_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'violation', violation_id, false from closed

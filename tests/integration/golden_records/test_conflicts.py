@@ -344,7 +344,7 @@ def test_what_loads_one_source_after_another_leave_differing_is_found_once(hub: 
 
 
 @pytest.mark.parametrize("is_analysed", [True, False])
-def test_open_conflicts_of_what_is_touched_are_found_by_an_index(hub: Hub, is_analysed: bool) -> None:
+def test_open_conflicts_of_what_is_touched_are_found_by_an_index(hub: Hub, *, is_analysed: bool) -> None:
     hub.connection.execute(
         """insert into golden.conflict (golden_id, item_group, item, source_id, change_id, owner_source_id,
                                         owner_change_id, owner, opened_at)
