@@ -66,7 +66,9 @@ with asked as materialized (
 ), opened as (
     insert into hub.task as t (kind, subject_id, {_TOLD}, state, due_at, visible_from, opened_at)
     select s.kind, s.subject_id, {_PRESENT}, 'open', {_DUE}, s.visible_from, s.opened_at
-    from known s where s.task_id is null and s.is_open and (s.kind <> 'conflict' or s.visible_from <= clock_timestamp())
+    from known s
+    where s.task_id is null and s.is_open
+      and (s.kind <> 'conflict' or s.visible_from <= coalesce(%(now)s::timestamptz, clock_timestamp()))
     order by s.kind, s.subject_id
     on conflict (kind, subject_id) do nothing
     returning t.task_id, t.version, 'opened', null, null
@@ -105,14 +107,17 @@ def follow_graced(connection: psycopg.Connection, *, after: datetime, now: datet
     """
     noted = connection.execute(_NOTE_GRACED, {"after": after, "now": now, "limit": limit})
     if noted.rowcount:
-        follow(connection)
+        follow(connection, now=now)
     return noted.rowcount
 
 
-def follow(connection: psycopg.Connection) -> None:
-    """Open, change, reopen and close the tasks of the subjects that this part noted, if it noted any."""
+def follow(connection: psycopg.Connection, *, now: datetime | None = None) -> None:
+    """Open, change, reopen and close the tasks of the subjects that this part noted, if it noted any.
+
+    `now`, where it is given, is the time by which the grace of a conflict is over.
+    """
     if not subjects.octets_noted(connection):
         return
     with staging.pipelined(connection):
         connection.execute(_LOCK)
-        connection.execute(_FOLLOW)
+        connection.execute(_FOLLOW, {"now": now})

@@ -1,7 +1,7 @@
 """Tasks open, change and close with what they are about, in the transaction that masters it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -152,7 +152,7 @@ def test_what_an_initial_load_brings_is_followed_too(desk: Desk) -> None:
     after: int | None = 0
     while after is not None:
         with desk.hub.connection.transaction():
-            after = mastering.assemble(desk.hub.connection, after=after, limit=10, now=datetime.now(UTC))
+            after = mastering.assemble(desk.hub.connection, after=after, limit=10, now=factories.NOW)
             mastering.finish(desk.hub.connection)
 
     assert desk.of_point(12).state is State.OPEN
