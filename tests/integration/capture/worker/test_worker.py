@@ -260,3 +260,20 @@ def test_an_idle_source_lets_its_wal_go(rig: Rig) -> None:
     wait_for(lambda: rig.confirmed() != before, seconds=30)
     end_lsn = rig.one("select end_lsn::text from hub.checkpoint where source_id = %s", rig.captured.source_id)
     assert rig.source.execute("select %s::pg_lsn <= %s::pg_lsn", [rig.confirmed(), end_lsn]).fetchone() == (True,)
+
+
+def test_a_worker_opens_the_task_of_a_conflict_when_its_grace_ends(rig: Rig) -> None:
+    with db.connect(rig.captured.hub_dsn) as hub:
+        hub.execute(
+            """insert into golden.golden_record (golden_id, entity, created_at) values (1, 'metering_point', now());
+               insert into golden.conflict (golden_id, item_group, item, source_id, change_id, owner_source_id,
+                                            owner_change_id, owner, opened_at, visible_from)
+               select 1, 'segment', 'market_segment', source_id, 1, source_id, 1, 'registration', now(),
+                      now() + interval '3 seconds' from golden.source_system where source_id > 0"""
+        )
+    opened = "select count(*) from hub.task where kind = 'conflict'"
+
+    rig.start()
+    rig.await_agreement()
+    assert rig.one(opened) == 0
+    wait_for(lambda: rig.one(opened) > 0, seconds=30)
