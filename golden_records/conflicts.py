@@ -92,7 +92,8 @@ order by s.golden_id, i.item, r.source_id, r.change_id desc
 """
 
 # How it ended is told by what the last event of this part leaves of the copy. The open ones are looked up record by
-# record: how many there are is not known to the planner, and there may be very many.
+# record, and closed by a list of their ids: how many there are is not known to the planner, and it would rather go
+# through all conflicts than look up those that it expects.
 _END = """
 insert into stage_ended (conflict_id, closed_at, closed_by, outcome)
 select k.conflict_id, s.committed_at, {closed_by},
@@ -113,7 +114,8 @@ with closed as (
     update golden.conflict k
     set closed_at = e.closed_at, closed_in_grace = e.closed_at < k.visible_from, version = k.version + 1,
         closed_by = e.closed_by, outcome = e.outcome
-    from stage_ended e where k.conflict_id = e.conflict_id
+    from stage_ended e
+    where k.conflict_id = e.conflict_id and k.conflict_id = any (array(select conflict_id from stage_ended))
     returning k.conflict_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'conflict', conflict_id, false from closed
@@ -190,7 +192,7 @@ with led as materialized (
                         offset 0) o
 )
 update golden.conflict k set owner_participant = l.supplier, version = version + 1
-from led l where k.conflict_id = l.conflict_id
+from led l where k.conflict_id = l.conflict_id and k.conflict_id = any (array(select conflict_id from led))
 """
 
 

@@ -45,7 +45,8 @@ _CLOSE_RENEWED = _noted(
     """
 update golden.quarantine q
 set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn' else 'superseded' end
-from found n where q.quarantine_id = n.quarantine_id
+from found n
+where q.quarantine_id = n.quarantine_id and q.quarantine_id = any (array(select quarantine_id from found))
 """,
     """renewed as (
     select source_id, source_key, item_group, (array_agg(op order by change_no desc))[1] as op
@@ -327,6 +328,7 @@ set attempts = q.attempts + 1,
 from (select distinct quarantine_id from stage_retry) s
 left join (select distinct quarantine_id from stage_version) v using (quarantine_id)
 where q.quarantine_id = s.quarantine_id and q.closed_at is null
+  and q.quarantine_id = any (array(select quarantine_id from stage_retry))
 """
 )
 

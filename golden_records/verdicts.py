@@ -120,7 +120,7 @@ with open as materialized (
                       and {subject} = o.subject)
 ), closed as (
     update golden.violation v set closed_at = clock_timestamp(), note = 'healed: the rule no longer speaks against it'
-    from healed o where v.violation_id = o.violation_id
+    where violation_id = any (array(select violation_id from healed))
     returning v.violation_id
 )
 insert into stage_subject (kind, subject_id, is_open) select 'violation', violation_id, false from closed

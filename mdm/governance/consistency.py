@@ -168,14 +168,21 @@ class ConsistencyCollector(Collector):
                 self._metrics = []
                 self._closing.wait(LOOK_EVERY)
 
+    def _count_next(self, hub: Connection, groups: list[str]) -> None:
+        """Count one group after the other, so that mastering never waits for a core for long."""
+        with db.transaction(hub):
+            consistency.refresh(hub, now=datetime.now(UTC), groups=[groups.pop()])
+
     def _look_again_and_again(self, hub: Connection) -> None:
-        counting, looking = _Due(COUNT_EVERY), _Due(LOOK_EVERY)
+        counting, looking = _Due(0.0), _Due(LOOK_EVERY)
+        groups = list(consistency.GROUPS)
         while not self._closing.is_set():
             began = time.monotonic()
             if counting.is_due():
-                with db.transaction(hub):
-                    consistency.refresh(hub, now=datetime.now(UTC))
+                self._count_next(hub, groups)
+                counting.every = 0.0 if groups else COUNT_EVERY
                 counting.done(began)
+                groups = groups or list(consistency.GROUPS)
             began = time.monotonic()
             if looking.is_due():
                 self._metrics = list(metrics(look(hub, now=datetime.now(UTC)), list_open(hub)))

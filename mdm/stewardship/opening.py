@@ -26,13 +26,15 @@ _PRESENT = ", ".join(f"s.{column}" for column in _TOLD.split(", "))
 
 # Whoever changes one of these tasks now is waited for, so that what follows sees what became of it.
 _LOCK = """
-select t.task_id from (select distinct kind, subject_id from stage_subject) s
-cross join lateral (select task_id from hub.task t where t.kind = s.kind and t.subject_id = s.subject_id offset 0) k
-join hub.task t on t.task_id = k.task_id
-order by t.task_id for update of t
+select task_id from hub.task where task_id = any (array(
+    select t.task_id from (select distinct kind, subject_id from stage_subject) s
+    cross join lateral (select task_id from hub.task t
+                        where t.kind = s.kind and t.subject_id = s.subject_id offset 0) t))
+order by task_id for update
 """
 
 # Each task is found by its subject, and changed by its id alone: whatever the planner believes of a table that grows.
+_IS_KNOWN = "t.task_id = s.task_id and t.task_id = any (array(select task_id from known))"
 _FOLLOW = f"""
 with asked as materialized (
     select distinct kind, subject_id from stage_subject
@@ -48,11 +50,11 @@ with asked as materialized (
     update hub.task t
     set state = 'resolved', outcome = s.outcome, note = s.closing, closed_by = '{BY}', closed_at = clock_timestamp(),
         claimed_until = null, decision_id = null, version = t.version + 1
-    from known s where t.task_id = s.task_id and not s.is_closed and not s.is_open
+    from known s where {_IS_KNOWN} and not s.is_closed and not s.is_open
     returning t.task_id, t.version, 'resolved' as event, t.outcome, t.note
 ), changed as (
     update hub.task t set {_RENEWED}, due_at = {_DUE}, version = t.version + 1
-    from known s where t.task_id = s.task_id and not s.is_closed and s.is_open and s.is_changed
+    from known s where {_IS_KNOWN} and not s.is_closed and s.is_open and s.is_changed
     returning t.task_id, t.version, 'changed', null, null
 ), reopened as (
     update hub.task t
@@ -61,7 +63,7 @@ with asked as materialized (
         assignee = null, closed_at = null, closed_by = null, outcome = null, decision_id = null,
         version = t.version + 1
     from known s
-    where t.task_id = s.task_id and s.is_closed and s.is_open and (s.is_by_itself or s.seen_facts <> s.facts)
+    where {_IS_KNOWN} and s.is_closed and s.is_open and (s.is_by_itself or s.seen_facts <> s.facts)
     returning t.task_id, t.version, 'reopened', null, t.note
 ), opened as (
     insert into hub.task as t (kind, subject_id, {_TOLD}, state, due_at, visible_from, opened_at)
