@@ -230,13 +230,13 @@ _APPOINTMENT_AT_POINT = f"""
         _SAID_OF.format(name) for name in ("role", "status", "service_mpid", "supplier_mpid", "contract_reference")
     )
 },
-           a.appointed_from, (s.item_values ->> 'appointed_to')::date as appointed_to,
+           s.appointed_from, (s.item_values ->> 'appointed_to')::date as appointed_to,
            {asof.IS_RANKED_FIRST.format(change_id=_CHANGE_OF.format("role"), item_group="appointment")}
                as is_registered,
            {_of_point("market_segment")} as market_segment, {_of_point("connection_type")} as connection_type,
            {
     asof.REGISTERED_SUPPLIER.format(
-        records=asof.staged_records("a.point_id", "supplier", told="sp.told", tx="s.tx"), day="a.appointed_from"
+        records=asof.staged_records("s.point_id", "supplier", told="sp.told", tx="s.tx"), day="s.appointed_from"
     )
 }
                as registered_supplier,
@@ -248,7 +248,7 @@ _APPOINTMENT_AT_POINT = f"""
         mpid="s.item_values ->> 'service_mpid'",
         role="s.item_values ->> 'role'",
         mpan="s.item_values ->> 'mpan'",
-        day="a.appointed_from",
+        day="s.appointed_from",
     )
 }
                as serves_distributor,
@@ -258,30 +258,31 @@ _APPOINTMENT_AT_POINT = f"""
 {asof.DAY_OF_CREATION.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
                as asked_on,
            {asof.DAY_OF_CHANGE.format(change_id="coalesce(b.said_id, " + _CHANGE_OF.format("status") + ")")} as said_on
-    from stage_survivor s
-    cross join lateral (
-        select (s.item_values ->> 'metering_point_id')::bigint as point_id, s.item_values ->> 'role' as role,
+    from (
+        select s.*, (s.item_values ->> 'metering_point_id')::bigint as point_id, s.item_values ->> 'role' as role,
                (s.item_values ->> 'contract_id')::bigint as contract_id,
-               (s.item_values ->> 'appointed_from')::date as appointed_from offset 0) a
+               (s.item_values ->> 'appointed_from')::date as appointed_from
+        from stage_survivor s
+        where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null
+          and {staging.DOUBTED.format("s.golden_id")} and exists (
+            select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx
+                and v.item_group = s.item_group and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})
+        offset 0) s
     left join lateral (
         select (b.lineage ->> 'appointed_from')::bigint as asked_id,
                case when b.status = s.item_values ->> 'status' then (b.lineage ->> 'status')::bigint end as said_id
         from golden.appointment b where b.golden_id = s.golden_id offset 0) b on true
-    {asof.said("sp", "a.point_id", "supplier")}
-    {asof.said("sa", "a.point_id", "appointment")}
-    {asof.said("sc", "a.contract_id", "contract")}
-    left join lateral ({asof.staged_contract("a.contract_id", told="sc.told", tx="s.tx")} limit 1) c on true
+    {asof.said("sp", "s.point_id", "supplier")}
+    {asof.said("sa", "s.point_id", "appointment")}
+    {asof.said("sc", "s.contract_id", "contract")}
+    left join lateral ({asof.staged_contract("s.contract_id", told="sc.told", tx="s.tx")} limit 1) c on true
     left join lateral ({
     asof.EARLIER_APPOINTMENTS.format(
-        appointments=asof.staged_appointments("a.point_id", told="sa.told", tx="s.tx"), appointment="a"
+        appointments=asof.staged_appointments("s.point_id", told="sa.told", tx="s.tx"), appointment="s"
     )
 }) o on true
-    left join stage_state st on st.golden_id = a.point_id and st.tx = s.tx
-    left join lateral (select * from golden.metering_point g where g.golden_id = a.point_id offset 0) g on true
-    where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null
-      and {staging.DOUBTED.format("s.golden_id")} and exists (
-        select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx and v.item_group = s.item_group
-            and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})"""
+    left join stage_state st on st.golden_id = s.point_id and st.tx = s.tx
+    left join lateral (select * from golden.metering_point g where g.golden_id = s.point_id offset 0) g on true"""
 
 
 def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
