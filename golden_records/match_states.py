@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from golden_records import redirects
 from golden_records.subjects import Kind
 
 LARGEST = 2**63 - 1
@@ -164,7 +165,10 @@ def note_merged(connection: psycopg.Connection, pairs: Sequence[tuple[int, int]]
 
 
 def note_split(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime) -> None:
-    """Open again what a merge had settled."""
-    condition = "m.state = 'merged' and (m.left_id = any (%(golden_ids)s) or m.right_id = any (%(golden_ids)s))"
+    """Open again what merges had settled between these, with what is merged into them, and others."""
+    parted = redirects.end_of("m.left_id") + " <> " + redirects.end_of("m.right_id")
+    moved = """array(select unnest(%(golden_ids)s::bigint[]) union all
+        select golden_id from golden.redirect where end_id = any (%(golden_ids)s) and undone_at is null)"""
+    condition = f"m.state = 'merged' and (m.left_id = any ({moved}) or m.right_id = any ({moved})) and {parted}"
     told = {"golden_ids": list(golden_ids), "state": MatchState.OPEN, "now": now}
     connection.execute(_SET.format(condition=condition), told)
