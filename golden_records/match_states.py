@@ -131,6 +131,22 @@ def find(connection: psycopg.Connection, match_id: int) -> Match | None:
         return cursor.execute(FIND, [match_id]).fetchone()
 
 
+def list_by_id(connection: psycopg.Connection, match_ids: Sequence[int]) -> dict[int, Match]:
+    """Return matches by their ids; those that there are not are left out."""
+    query = FIND.replace("match_id = %s", "match_id = any (%s)")
+    with connection.cursor(row_factory=class_row(Match)) as cursor:
+        return {match.match_id: match for match in cursor.execute(query, [list(match_ids)])}
+
+
+def list_apart(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs among these golden records that a steward took for no match."""
+    query = """
+        select left_id, right_id from golden.match
+        where state = 'not_a_match' and left_id = any (%(ids)s) and right_id = any (%(ids)s) order by 1, 2
+    """
+    return connection.execute(query, {"ids": list(golden_ids)}).fetchall()
+
+
 _SET = f"""
 with changed as (
     update golden.match m set state = %(state)s, state_at = %(now)s, version = version + 1
@@ -162,6 +178,13 @@ def note_merged(connection: psycopg.Connection, pairs: Sequence[tuple[int, int]]
     connection.execute(_SET.format(condition=settled), told | {"state": MatchState.MERGED})
     gone = "m.state = 'open' and (m.left_id = any (%(retired)s) or m.right_id = any (%(retired)s))"
     connection.execute(_SET.format(condition=gone), told | {"state": MatchState.GONE})
+
+
+def note_decided(connection: psycopg.Connection, match_ids: Sequence[int], *, now: datetime) -> None:
+    """Settle the matches that were merged by way of others, so that a split opens them again as it does the others."""
+    told = {"match_ids": list(match_ids), "state": MatchState.MERGED, "now": now}
+    condition = "m.match_id = any (%(match_ids)s) and m.state in ('open', 'gone')"
+    connection.execute(_SET.format(condition=condition), told)
 
 
 def note_split(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime) -> None:

@@ -26,7 +26,10 @@ _Reason = Annotated[str, typer.Option("--reason", help="Why; it stays with the d
 @app.command(name="list")
 def list_(
     state: Annotated[str | None, typer.Option(help="proposed, applied, rejected or undone.")] = None,
-    kind: Annotated[str | None, typer.Option(help="take, enter, accept, ask, dismiss, retire, review, undo.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="take, enter, accept, ask, dismiss, retire, review, merge, split, not_a_match, undo."),
+    ] = None,
     decided_by: Annotated[str | None, typer.Option(help="Who decided.")] = None,
     golden_id: Annotated[int | None, typer.Option(help="On which golden record.")] = None,
     task: Annotated[int | None, typer.Option(help="On which task.")] = None,
@@ -185,6 +188,8 @@ def _tell(decision: "Decision", *, reveal: bool = False, as_json: bool) -> None:
     typer.echo(json.dumps(told, default=str) if as_json else telling.lines(told))
 
 
+    merge: Annotated[bool, typer.Option("--merge", help="Merge the two of each match, of --kind match.")] = False,
+    not_a_match: Annotated[bool, typer.Option("--not-a-match", help="Take the two of each match for two.")] = False,
 def _word(kind: type[_Word], word: str | None) -> _Word | None:
     """Read one of the words of a closed set; raises Refused, which names them."""
     from mdm.deciding.orders import Refused
@@ -192,3 +197,5 @@ def _word(kind: type[_Word], word: str | None) -> _Word | None:
     if word is None or word in list(kind):
         return None if word is None else kind(word)
     raise Refused(f"That is not one of the words for it. There are {', '.join(kind)}.")
+        merge=merge,
+        not_a_match=not_a_match,

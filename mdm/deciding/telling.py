@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from golden_records import held
+from golden_records.match_states import Match
 from golden_records.overridden import Override
 from mdm.deciding.applying import Judged
 from mdm.deciding.bulk import Refusal, Trial
@@ -148,3 +149,14 @@ def _texts(told: dict[str, Any], *names: str, reveal: bool) -> dict[str, Any]:
     """Withhold an MPAN that somebody wrote into a text."""
     hidden = {name: held.without_mpan(told[name]) for name in names if told[name] is not None and not reveal}
     return told | hidden
+    if matter.match is not None:
+        return _match_example(matter.match, matter, payload)
+def _match_example(match: Match, matter: Matter, payload: Mapping[str, Any]) -> dict[str, Any]:
+    into = payload.get("into")
+    return _matter(matter) | {
+        "match_id": match.match_id,
+        "is": {match.entity: f"{match.left_id} and {match.right_id}"},
+        "becomes": None if into is None else {match.entity: into},
+    }
+
+
