@@ -21,6 +21,13 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 _Reveal = Annotated[bool, typer.Option("--reveal", help="Show what identifies a person, too.")]
+_Id = Annotated[int, typer.Argument(help="As 'mdm match list' shows it.")]
+_By = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the operating system's user]")]
+_Reason = Annotated[str, typer.Option("--reason", help="Why; it stays with the decision.")]
+_Trial = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
+_Seen = Annotated[
+    int | None, typer.Option("--version", help="Refuse unless the match is at this version. [default: as it is now]")
+]
 
 
 class MatchUnknown(MdmError):
@@ -68,7 +75,7 @@ def list_(
 
 @app.command()
 def show(
-    match_id: Annotated[int, typer.Argument(help="As 'mdm match list' shows it.")],
+    match_id: _Id,
     reveal: _Reveal = False,
     as_json: _Json = False,
 ) -> None:
@@ -100,6 +107,49 @@ def show(
             typer.echo(f"  {name.replace('_', ' '):36} {', '.join(map(str, match.explanation[name]))}")
     for golden_id, shown in sides.items():
         typer.echo(f"{match.entity} {golden_id}: " + "; ".join(f"{name} {value}" for name, value in shown.items()))
+
+
+@app.command()
+def merge(
+    match_id: _Id,
+    reason: _Reason,
+    into: Annotated[int | None, typer.Option(help="Which stands for both. [default: the one of the lower id]")] = None,
+    version: _Seen = None,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Merge the two golden records of a match: a decision, which can be undone. The match's task closes.
+
+    Example: mdm match merge 17 --reason "one house, written twice" --dry-run
+    """
+    from mdm.commands import decision
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    about, terms = About(match_id=match_id, version=version), Terms(into=into)
+    decision.decide(Kind.MERGE, about, terms, (by, reason), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def dismiss(
+    match_id: _Id,
+    reason: _Reason,
+    version: _Seen = None,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Take the two golden records of a match for two: it is not proposed again unless the facts change.
+
+    Example: mdm match dismiss 17 --reason "two flats of one house"
+    """
+    from mdm.commands import decision
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    about = About(match_id=match_id, version=version)
+    decision.decide(Kind.NOT_A_MATCH, about, Terms(), (by, reason), dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
