@@ -79,8 +79,8 @@ def _compare_noted(connection: db.Connection, scope: Scope, limit: int) -> Run |
             return None
         noted = unmatched.take(connection, limit=limit)
         step = Run(started_at=datetime.now(UTC), noted=len(noted.note_ids))
+        mastering.prepare(connection)
         if noted.note_ids:
-            mastering.prepare(connection)
             for entity, golden_ids in noted.golden_ids.items():
                 _key(connection, entity, golden_ids)
                 step = step.plus(_compare(connection, entity, golden_ids, scope))

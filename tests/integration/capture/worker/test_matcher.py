@@ -90,6 +90,21 @@ def test_matchers_end_when_their_supervisor_is_killed(fast: Fast) -> None:
         wait_for(lambda: not any(matcher.is_running() for matcher in left), seconds=30)
 
 
+def test_the_matcher_goes_on_while_there_is_nothing_to_compare(fast: Fast, rigs: list[Rig], hub: Hub) -> None:
+    runs = "select coalesce(max(run_id), 0) from golden.match_run"
+    with fast(1).running("capture") as process:
+        await_streaming(rigs)
+        before = matchers_after(process, hub, runs)
+        assert matchers_after(process, hub, runs) == before
+
+
+def matchers_after(process: psutil.Process, hub: Hub, runs: str) -> list[psutil.Process]:
+    """Return the matcher when it has run twice more."""
+    seen = int(str(hub.value(runs)))
+    wait_for(lambda: int(str(hub.value(runs))) >= seen + 2, seconds=60)
+    return matchers(process)
+
+
 def test_nothing_is_matched_where_that_is_switched_off(fast: Fast, rigs: list[Rig]) -> None:
     with fast(0).running("capture") as process:
         await_streaming(rigs)
