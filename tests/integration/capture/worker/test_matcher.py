@@ -58,7 +58,7 @@ def test_what_is_alike_becomes_a_task_by_itself_also_after_a_kill(fast: Fast, ri
         (matcher,) = matchers(process)
         assert matcher.nice() > process.nice()
     assert not matcher.is_running()
-    assert "1 matches opened" in fast(1).run("status")
+    assert "Matching ran last until" in fast(1).run("status")
 
 
 def test_capture_goes_on_while_matching_fails_and_matching_when_it_no_longer_does(
