@@ -35,7 +35,15 @@ class Run:
 
 
 def record(connection: psycopg.Connection, run: Run) -> Run:
-    """Keep what a run did."""
+    """Keep what a run did; of runs one after another that had nothing to compare, the last alone."""
+    if not (run.is_whole or run.noted):
+        connection.execute(
+            """
+            delete from golden.match_run
+            where run_id = (select max(run_id) from golden.match_run) and not is_whole
+              and (compared, pairs, opened, closed, cut_blocks, cut_pairs) = (0, 0, 0, 0, 0, 0)
+            """
+        )
     connection.execute(
         """
         insert into golden.match_run (started_at, ended_at, is_whole, compared, pairs, opened, closed, cut_blocks,

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from golden_records import redirects
 from golden_records.subjects import Kind
 
 LARGEST = 2**63 - 1
@@ -130,6 +131,22 @@ def find(connection: psycopg.Connection, match_id: int) -> Match | None:
         return cursor.execute(FIND, [match_id]).fetchone()
 
 
+def list_by_id(connection: psycopg.Connection, match_ids: Sequence[int]) -> dict[int, Match]:
+    """Return matches by their ids; those that there are not are left out."""
+    query = FIND.replace("match_id = %s", "match_id = any (%s)")
+    with connection.cursor(row_factory=class_row(Match)) as cursor:
+        return {match.match_id: match for match in cursor.execute(query, [list(match_ids)])}
+
+
+def list_apart(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs among these golden records that a steward took for no match."""
+    query = """
+        select left_id, right_id from golden.match
+        where state = 'not_a_match' and left_id = any (%(ids)s) and right_id = any (%(ids)s) order by 1, 2
+    """
+    return connection.execute(query, {"ids": list(golden_ids)}).fetchall()
+
+
 _SET = f"""
 with changed as (
     update golden.match m set state = %(state)s, state_at = %(now)s, version = version + 1
@@ -163,8 +180,18 @@ def note_merged(connection: psycopg.Connection, pairs: Sequence[tuple[int, int]]
     connection.execute(_SET.format(condition=gone), told | {"state": MatchState.GONE})
 
 
+def note_decided(connection: psycopg.Connection, match_ids: Sequence[int], *, now: datetime) -> None:
+    """Settle the matches that were merged by way of others, so that a split opens them again as it does the others."""
+    told = {"match_ids": list(match_ids), "state": MatchState.MERGED, "now": now}
+    condition = "m.match_id = any (%(match_ids)s) and m.state in ('open', 'gone')"
+    connection.execute(_SET.format(condition=condition), told)
+
+
 def note_split(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime) -> None:
-    """Open again what a merge had settled."""
-    condition = "m.state = 'merged' and (m.left_id = any (%(golden_ids)s) or m.right_id = any (%(golden_ids)s))"
+    """Open again what merges had settled between these, with what is merged into them, and others."""
+    parted = redirects.end_of("m.left_id") + " <> " + redirects.end_of("m.right_id")
+    moved = """array(select unnest(%(golden_ids)s::bigint[]) union all
+        select golden_id from golden.redirect where end_id = any (%(golden_ids)s) and undone_at is null)"""
+    condition = f"m.state = 'merged' and (m.left_id = any ({moved}) or m.right_id = any ({moved})) and {parted}"
     told = {"golden_ids": list(golden_ids), "state": MatchState.OPEN, "now": now}
     connection.execute(_SET.format(condition=condition), told)

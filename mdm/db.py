@@ -86,6 +86,13 @@ def transaction(connection: Connection) -> Iterator[Connection]:
 
 
 @contextmanager
+def trial(connection: Connection) -> Iterator[Connection]:
+    """Open a transaction of which nothing stays: what is done in it is taken back at its end."""
+    with transaction(connection), connection.transaction(force_rollback=True):
+        yield connection
+
+
+@contextmanager
 def reading(connection: Connection) -> Iterator[Connection]:
     """Open a transaction that sees one state of the database and can change nothing in it."""
     with transaction(connection):

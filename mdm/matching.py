@@ -28,17 +28,23 @@ _PAIRED = (MatchKind.POSSIBLE, MatchKind.DUPLICATE)
 Progress = Callable[[str, int, int], None]
 
 
+def _never() -> bool:
+    """Go on to the end."""
+    return False
+
+
 def _untold(_step: str, _done: int, _total: int) -> None:
     """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a run compares, and how."""
+    """What a run compares, and how; when it is over, a run ends after the step that it is at."""
 
     is_whole: bool = False
     limit: int = LIMIT
     progress: Progress = _untold
+    is_over: Callable[[], bool] = _never
 
 
 def run(connection: db.Connection, scope: Scope) -> Run | None:
@@ -50,6 +56,8 @@ def run(connection: db.Connection, scope: Scope) -> Run | None:
         if step is None:
             return None
         total = total.plus(step)
+        if scope.is_over():
+            break
     with db.transaction(connection):
         return match_runs.record(connection, replace(total, ended_at=datetime.now(UTC)))
 
@@ -71,8 +79,8 @@ def _compare_noted(connection: db.Connection, scope: Scope, limit: int) -> Run |
             return None
         noted = unmatched.take(connection, limit=limit)
         step = Run(started_at=datetime.now(UTC), noted=len(noted.note_ids))
+        mastering.prepare(connection)
         if noted.note_ids:
-            mastering.prepare(connection)
             for entity, golden_ids in noted.golden_ids.items():
                 _key(connection, entity, golden_ids)
                 step = step.plus(_compare(connection, entity, golden_ids, scope))

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     batch_rows: int = Field(6_000, ge=1, description="the most changes that one batch masters")
     batch_milliseconds: int = Field(50, ge=0, description="the least that a batch waits to be filled")
     feed_days: float = Field(30, gt=0, description="how long superseded entries stay in the views' feeds")
+    match_seconds: int = Field(
+        60, ge=0, le=86_400, description="how often what has changed is compared beside capture; 0 for never"
+    )
     claim_minutes: float = Field(30, gt=0, le=525_600, description="how long a steward's claim of a task lasts")
     due_days_error: float = Field(1, gt=0, le=3650, description="days until a task of severity E is due")
     due_days_warning: float = Field(5, gt=0, le=3650, description="days until a task of severity W is due")

@@ -283,6 +283,18 @@ def are_others_loading(connection: Connection, source_id: int) -> bool:
     return bool(row and row[0])
 
 
+def are_any_loading(connection: Connection) -> bool:
+    """Tell whether a live worker is loading its source, or assembling what it has loaded."""
+    row = connection.execute(
+        "select exists (select from hub.checkpoint c join pg_locks l on l.locktype = 'advisory' and l.objsubid = 2"
+        " and l.classid = %s and l.objid = c.source_id"
+        " and l.database = (select oid from pg_database where datname = current_database())"
+        " where c.state in ('new', 'loading', 'assembling') and c.failed_at is null)",
+        [LOCK_CLASS],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _checkpoint(row: dict[str, Any]) -> Checkpoint:
     position, origin = _position(row), _origin(row)
     for name in ("commit_lsn", "end_lsn", "system_identifier", "timeline"):

@@ -1,4 +1,4 @@
-"""One process for each source: started, restarted with growing pauses when it ends by itself, ended with this one.
+"""One process for each source and one that matches: restarted with growing pauses when they end, ended with this one.
 
 A worker whose source needs a person is tried again now and then, so that it goes on by itself once that is mended.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from mdm.capture import matcher
 from mdm.capture.worker import NEEDS_PERSON
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _SETTLED_AFTER = 60.0
 _GRACE = 15.0
 _POLL = 0.1
+_MDM = (sys.executable, "-c", "from mdm.cli import main; main()")
 
 
 @dataclass(slots=True)
@@ -95,21 +97,30 @@ class _Child:
 
 def command(name: str) -> list[str]:
     """Return the command line of the worker of one source."""
-    return [sys.executable, "-c", "from mdm.cli import main; main()", "capture", name]
+    return [*_MDM, "capture", name]
+
+
+def _matching(seconds: int) -> list[str]:
+    return [*_MDM, "match", "run", "--every", str(seconds)]
 
 
 def run(
     names: Sequence[str],
     stop: threading.Event,
     *,
+    match_seconds: int = 0,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> None:
-    """Keep a worker running for each source until `stop` is set; then end them all.
+    """Keep a worker running for each source until `stop` is set, and a matcher unless its seconds are 0; end them all.
 
     Workers have this process's environment with the one given on top, and write to `log`, else where this one writes.
     """
     children = [_Child(name, command(name), environment or {}, log) for name in names]
+    if match_seconds:
+        # Only after its first pause: while workers begin, the machine is theirs.
+        due_at = time.monotonic() + match_seconds
+        children.append(_Child(matcher.NAME, _matching(match_seconds), environment or {}, log, due_at=due_at))
     try:
         while not stop.wait(_POLL):
             for child in children:

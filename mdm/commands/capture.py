@@ -59,7 +59,9 @@ def capture(
     """Capture changes from sources into the hub, or print a database's changes as JSON lines.
 
     Each source has a worker process of its own, which is started again when it ends; of one source, this process is
-    the worker. A second worker of a source stands by. It goes on until Ctrl-C or a SIGTERM, and then where it stood.
+    the worker. A second worker of a source stands by. One more process looks for what may be one thing, every
+    MDM_MATCH_SECONDS; beside a worker alone, 'mdm match run --every' does. It goes on until Ctrl-C or a SIGTERM, and
+    then where it stood.
 
     Example: mdm capture smrs10 mss
 
@@ -110,14 +112,14 @@ def capture_into_hub(names: list[str]) -> None:
     declared = registration.choose(chosen, names)
     hub_dsn = hub.dsn(chosen) if supervisor.is_above() else hub.initialise(chosen)
     stop = threading.Event()
-    with _stopped_by_signals(stop), _bars(hub_dsn, [source.source for source in declared]):
+    with stopped_by_signals(stop), _bars(hub_dsn, [source.source for source in declared]):
         if len(declared) == 1:
             if supervisor.is_above():
                 supervisor.stop_with_supervisor(stop)
             source_dsn = registration.dsn(declared[0], chosen)
             worker.run(registration.captured(hub_dsn, declared[0], source_dsn, chosen), stop)
         else:
-            supervisor.run([source.source for source in declared], stop)
+            supervisor.run([source.source for source in declared], stop, match_seconds=chosen.match_seconds)
 
 
 def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
@@ -167,7 +169,7 @@ def _ended_by_signals(stop: threading.Event, streaming: threading.Event) -> Iter
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the work in order; a second one ends it at once."""
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -10,7 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from mdm.db import Connection
-    from mdm.stewardship.decisions import Decision
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Decision, Kind
 
 app = typer.Typer()
 
@@ -21,12 +22,16 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to
 _Reveal = Annotated[bool, typer.Option("--reveal", help="Show MPANs and what identifies a person, too.")]
 _By = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the operating system's user]")]
 _Reason = Annotated[str, typer.Option("--reason", help="Why; it stays with the decision.")]
+_Trial = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
 
 
 @app.command(name="list")
 def list_(
     state: Annotated[str | None, typer.Option(help="proposed, applied, rejected or undone.")] = None,
-    kind: Annotated[str | None, typer.Option(help="take, enter, accept, ask, dismiss, retire, review, undo.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="take, enter, accept, ask, dismiss, retire, review, merge, split, not_a_match, undo."),
+    ] = None,
     decided_by: Annotated[str | None, typer.Option(help="Who decided.")] = None,
     golden_id: Annotated[int | None, typer.Option(help="On which golden record.")] = None,
     task: Annotated[int | None, typer.Option(help="On which task.")] = None,
@@ -114,6 +119,61 @@ def reject(decision_id: _Id, reason: _Reason, by: _By = None, as_json: _Json = F
 
 
 @app.command()
+def merge(
+    golden_id: Annotated[int, typer.Argument(help="The golden record that is merged away.")],
+    into: Annotated[int, typer.Option(help="The golden record that stands for both.")],
+    reason: _Reason,
+    force: Annotated[bool, typer.Option("--force", help="Merge metering points, too.")] = False,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Merge a golden record into another: its id redirects for ever, and a split brings it back. See 'mdm match merge'.
+
+    Example: mdm decision merge 90210 --into 4711 --reason "one house, written twice" --dry-run
+    """
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    terms = Terms(into=into, is_forced=force)
+    decide(Kind.MERGE, About(golden_id=golden_id), terms, (by, reason), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def split(
+    golden_id: Annotated[int, typer.Argument(help="The golden record that was merged away.")],
+    reason: _Reason,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Let a golden record that was merged away stand alone again, with what was changed of it since.
+
+    Example: mdm decision split 90210 --reason "two houses after all" --dry-run
+    """
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    decide(Kind.SPLIT, About(golden_id=golden_id), Terms(), (by, reason), dry_run=dry_run, as_json=as_json)
+
+
+def decide(
+    kind: "Kind", about: "About", terms: "Terms", said: tuple[str | None, str], *, dry_run: bool, as_json: bool
+) -> None:
+    """Decide on identity, or only say what that would do; `said` is by whom and why."""
+    from mdm.deciding import desk, telling
+    from mdm.deciding.orders import Order
+
+    maker, order = desk.maker(*said), Order(kind=kind, about=about, terms=terms)
+    with desk.opened("decision") as opened:
+        if not dry_run:
+            _tell(opened.decide(order, maker), as_json=as_json)
+            return
+        told = telling.of_attempt(opened.attempt(order, maker))
+    typer.echo(json.dumps(told, default=str) if as_json else telling.attempt_lines(told))
+
+
+@app.command()
 def bulk(
     reason: _Reason,
     kind: Annotated[str | None, typer.Option(help="Which tasks: conflict, violation, override and so on.")] = None,
@@ -128,6 +188,8 @@ def bulk(
     accept_until: Annotated[str | None, typer.Option(help="Accept the differences until a day.")] = None,
     ask: Annotated[bool, typer.Option("--ask", help="Ask the owners to correct: to what --take says.")] = False,
     dismiss: Annotated[bool, typer.Option("--dismiss", help="Dismiss the tasks.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Merge the two of each match, of --kind match.")] = False,
+    not_a_match: Annotated[bool, typer.Option("--not-a-match", help="Take the two of each match for two.")] = False,
     expires: Annotated[str | None, typer.Option(help="The day on which the overrides end by themselves.")] = None,
     review: Annotated[str | None, typer.Option(help="The day on which somebody should look at them again.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and show examples.")] = False,
@@ -154,6 +216,8 @@ def bulk(
         accept_until=accept_until,
         ask=ask,
         dismiss=dismiss,
+        merge=merge,
+        not_a_match=not_a_match,
         expires=expires,
         review=review,
     )

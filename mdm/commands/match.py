@@ -1,7 +1,7 @@
 """mdm match: golden records that may be one thing, meters that seem crossed, and looking for more of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -19,8 +19,17 @@ app = typer.Typer()
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
+_YIELDING = 10
+
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 _Reveal = Annotated[bool, typer.Option("--reveal", help="Show what identifies a person, too.")]
+_Id = Annotated[int, typer.Argument(help="As 'mdm match list' shows it.")]
+_By = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the operating system's user]")]
+_Reason = Annotated[str, typer.Option("--reason", help="Why; it stays with the decision.")]
+_Trial = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
+_Seen = Annotated[
+    int | None, typer.Option("--version", help="Refuse unless the match is at this version. [default: as it is now]")
+]
 
 
 class MatchUnknown(MdmError):
@@ -68,7 +77,7 @@ def list_(
 
 @app.command()
 def show(
-    match_id: Annotated[int, typer.Argument(help="As 'mdm match list' shows it.")],
+    match_id: _Id,
     reveal: _Reveal = False,
     as_json: _Json = False,
 ) -> None:
@@ -103,6 +112,49 @@ def show(
 
 
 @app.command()
+def merge(
+    match_id: _Id,
+    reason: _Reason,
+    into: Annotated[int | None, typer.Option(help="Which stands for both. [default: the one of the lower id]")] = None,
+    version: _Seen = None,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Merge the two golden records of a match: a decision, which can be undone. The match's task closes.
+
+    Example: mdm match merge 17 --reason "one house, written twice" --dry-run
+    """
+    from mdm.commands import decision
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    about, terms = About(match_id=match_id, version=version), Terms(into=into)
+    decision.decide(Kind.MERGE, about, terms, (by, reason), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def dismiss(
+    match_id: _Id,
+    reason: _Reason,
+    version: _Seen = None,
+    dry_run: _Trial = False,
+    by: _By = None,
+    as_json: _Json = False,
+) -> None:
+    """Take the two golden records of a match for two: it is not proposed again unless the facts change.
+
+    Example: mdm match dismiss 17 --reason "two flats of one house"
+    """
+    from mdm.commands import decision
+    from mdm.deciding.orders import About, Terms
+    from mdm.stewardship.decisions import Kind
+
+    about = About(match_id=match_id, version=version)
+    decision.decide(Kind.NOT_A_MATCH, about, Terms(), (by, reason), dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
 def run(
     whole: Annotated[bool, typer.Option("--all", help="Compare everything, not only what has changed.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="The most others under one key to compare with.")] = None,
@@ -111,24 +163,49 @@ def run(
 ) -> None:
     """Look for possible matches and crossed meters among what has changed since the last run.
 
-    What the limit keeps from being compared is counted and told. Let 'mdm match run --every 60' run beside 'mdm
-    capture', so that what may be one thing becomes a task by itself.
+    What the limit keeps from being compared is counted and told. 'mdm capture' of several sources does so by itself,
+    every MDM_MATCH_SECONDS; beside workers that are run one by one, let 'mdm match run --every 60' run.
 
     Example: mdm match run --all
     """
-    import time
-
-    from mdm import mastering
+    from mdm import mastering, settings
+    from mdm.stewardship import terms
 
     with _hub() as connection:
-        mastering.tune(connection)
-        _tell(_run(connection, is_whole=whole, limit=limit), as_json=as_json)
-        while every is not None:
-            time.sleep(every)
-            _tell(_run(connection, is_whole=False, limit=limit), as_json=as_json)
+        mastering.tune(connection, terms=terms.of(settings.load()))
+        if whole or every is None:
+            _tell(_run(connection, is_whole=whole, limit=limit), as_json=as_json)
+        if every is not None:
+            _keep(connection, every, limit, as_json=as_json)
 
 
-def _run(connection: "Connection", *, is_whole: bool, limit: int | None) -> "Run":
+def _keep(connection: "Connection", every: float, limit: int | None, *, as_json: bool) -> None:
+    """Run again and again until a signal, or the end of the supervisor that started this process."""
+    import os
+    import threading
+
+    from mdm import matching
+    from mdm.capture import matcher, supervisor
+    from mdm.commands import capture
+
+    stop = threading.Event()
+
+    def match() -> None:
+        if supervisor.is_above():
+            matcher.match(connection, stop, limit=limit or matching.LIMIT)
+        else:
+            _tell(_run(connection, is_whole=False, limit=limit, is_over=stop.is_set), as_json=as_json)
+
+    with capture.stopped_by_signals(stop):
+        if supervisor.is_above():
+            os.nice(_YIELDING)  # mastering goes first
+            supervisor.stop_with_supervisor(stop)
+        matcher.keep(connection, stop, every=every, match=match)
+
+
+def _run(
+    connection: "Connection", *, is_whole: bool, limit: int | None, is_over: Callable[[], bool] = lambda: False
+) -> "Run":
     from rich.console import Console
     from rich.progress import Progress
 
@@ -140,7 +217,7 @@ def _run(connection: "Connection", *, is_whole: bool, limit: int | None) -> "Run
         def tell(step: str, done: int, total: int) -> None:
             bar.update(task, description=step, completed=done, total=total)
 
-        scope = matching.Scope(is_whole=is_whole, limit=limit or matching.LIMIT, progress=tell)
+        scope = matching.Scope(is_whole=is_whole, limit=limit or matching.LIMIT, progress=tell, is_over=is_over)
         done = matching.run(connection, scope)
     if done is None:
         raise MatchingUnderWay("Another run of matching is at it. Wait for its end, then look at 'mdm match list'.")
@@ -160,8 +237,11 @@ def _tell(done: "Run", *, as_json: bool) -> None:
 @contextmanager
 def _hub() -> Iterator["Connection"]:
     from mdm import db, hub, settings
+    from mdm.capture import supervisor
 
-    with db.connect(hub.initialise(settings.load()), application_name="mdm match") as connection:
+    chosen = settings.load()
+    dsn = hub.dsn(chosen) if supervisor.is_above() else hub.initialise(chosen)
+    with db.connect(dsn, application_name="mdm match") as connection:
         yield connection
 
 

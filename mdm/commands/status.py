@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Group
     from rich.table import Table
 
     from mdm.capture.status import SourceStatus
@@ -31,8 +32,8 @@ def status(
     """Show each source's state, lag, held WAL, rate and last error.
 
     The states are new, loading, assembling, streaming, reloading, failed. Lag is what the hub has not mastered yet;
-    held WAL is what the slot keeps the source from removing. It starts nothing: without a hub that runs it says so, in
-    JSON as {"error": ...}, and exits with 1.
+    held WAL is what the slot keeps the source from removing. Below stands when matching ran last, and what it did. It
+    starts nothing: without a hub that runs it says so, in JSON as {"error": ...}, and exits with 1.
 
     Example: mdm status --watch
 
@@ -41,7 +42,7 @@ def status(
 
     Example: mdm status --consistency --json
     """
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
 
     from mdm import db, settings
@@ -62,11 +63,17 @@ def status(
             while watch:
                 time.sleep(1)
                 _print(look(), as_json=as_json)
+            if not as_json:
+                typer.echo(_matching(connection))
             return
-        with Live(_table(look()), console=Console(), auto_refresh=False) as live:
+
+        def show() -> "Group":
+            return Group(_table(look()), _matching(connection))
+
+        with Live(show(), console=Console(), auto_refresh=False) as live:
             while watch:
                 time.sleep(1)
-                live.update(_table(look()), refresh=True)
+                live.update(show(), refresh=True)
 
 
 def _show_consistency(connection: "Connection", sources: "Sequence[str] | None", *, as_json: bool) -> None:
@@ -121,6 +128,16 @@ def _table(statuses: list["SourceStatus"]) -> "Table":
             status.source_error or (status.last_error or "" if status.state == "failed" else ""),
         )
     return table
+
+
+def _matching(connection: "Connection") -> str:
+    from golden_records import match_runs
+
+    last = match_runs.find_last(connection)
+    if last is None:
+        return "What may be one thing was not looked for yet: 'mdm match run' does."
+    told = f"{last['compared']:,} golden records compared, {last['opened']:,} matches opened or changed"
+    return f"Matching ran last until {last['ended_at']:%Y-%m-%d %H:%M:%S}: {told}."
 
 
 def _size(octets: int | None) -> str:

@@ -248,6 +248,8 @@ def resolve(
         bool, typer.Option("--ask", help="Ask the owner to correct: to what --take or --value says.")
     ] = False,
     dismissed: Annotated[bool, typer.Option("--dismiss", help="Dismiss it, as a decision that can be undone.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Merge the two of a match into the older.")] = False,
+    not_a_match: Annotated[bool, typer.Option("--not-a-match", help="Take the two of a match for two things.")] = False,
     expires: Annotated[str | None, typer.Option(help="The day on which the override ends by itself.")] = None,
     review: Annotated[str | None, typer.Option(help="The day on which somebody should look at it again.")] = None,
     version: _Seen = None,
@@ -269,6 +271,8 @@ def resolve(
             accept_until=accept_until,
             ask=ask,
             dismiss=dismissed,
+            merge=merge,
+            not_a_match=not_a_match,
             expires=expires,
             review=review,
         )

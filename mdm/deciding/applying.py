@@ -89,6 +89,7 @@ def _carry_out(connection: psycopg.Connection, kind: Kind, acts: Sequence[Act], 
     frame = Frame(connection=connection, change_id=journal.change_id(block, journal.HUB), maker=maker)
     mastering.prepare(connection)
     effects = kinds.DEEDS[kind](frame, acts)
+    opening.follow(connection)  # the tasks of matches that are settled, before the next part begins
     is_of_values = kind in kinds.SETS_VALUES
     golden_ids = {act.matter.target.golden_id for act in acts if is_of_values and act.matter.target is not None}
     mastering.master_again(

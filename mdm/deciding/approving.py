@@ -1,11 +1,13 @@
 """Approving: a proposed decision takes effect when another person approves it, if it still is about what was seen."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import psycopg
 
-from mdm.deciding import applying, looking, undoing
-from mdm.deciding.orders import Act
+from mdm.deciding import applying, bulk, looking, undoing
+from mdm.deciding.applying import Judged
+from mdm.deciding.orders import Act, Outdated
 from mdm.stewardship import decisions
 from mdm.stewardship.decisions import Decision, Kind, Maker, State
 
@@ -41,8 +43,17 @@ def _carry_out(connection: psycopg.Connection, proposed: Decision, maker: Maker)
     matters = looking.again(connection, parts, deed=applying.deed_of(maker))
     for part, matter in zip(parts, matters, strict=True):
         applying.refuse_outdated(connection, part, matter, maker)
+    if kind is Kind.MERGE and len(parts) > 1:
+        _refuse_apart(connection, [*zip(matters, [part.payload for part in parts], strict=True)], proposed)
     acts = [
         Act(decision_id=part.decision_id, matter=matter, payload=part.payload)
         for part, matter in zip(parts, matters, strict=True)
     ]
     applying.carry_out(connection, kind, acts, maker, root=proposed.decision_id)
+
+
+def _refuse_apart(connection: psycopg.Connection, decided: Sequence[Judged], proposed: Decision) -> None:
+    """Raise Outdated where somebody has meanwhile taken for no match what these merges together would make one."""
+    whole = [(matter, payload) for matter, payload in decided if payload["pair"]]
+    if refusals := bulk.join(connection, whole)[1]:
+        raise Outdated(f"{refusals[0].why} Reject decision {proposed.decision_id}, and decide on what there is now.")

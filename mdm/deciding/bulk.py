@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import psycopg
 
-from mdm.deciding import applying, kinds, looking, orders
+from golden_records import match_states, merging
+from mdm.deciding import applying, joining, kinds, looking, orders
 from mdm.deciding.applying import Judged
 from mdm.deciding.orders import Matter, Refused, Terms
 from mdm.stewardship import decisions
@@ -16,7 +17,7 @@ from mdm.stewardship.decisions import Decision, Kind, Maker
 from mdm.stewardship.queue import Filter
 
 _EXAMPLES = 10
-BULK_KINDS = (Kind.TAKE, Kind.ENTER, Kind.ACCEPT, Kind.ASK, Kind.DISMISS, Kind.RETIRE, Kind.REVIEW)
+_ONE_BY_ONE = frozenset({Kind.SPLIT, Kind.UNDO})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def decide(connection: psycopg.Connection, wanted: Wanted, maker: Maker, policy:
 
 
 def _judge(connection: psycopg.Connection, wanted: Wanted, maker: Maker) -> tuple[list[Judged], list[Refusal]]:
-    matters = looking.at_many(connection, wanted.chosen, deed=applying.deed_of(maker), source=wanted.terms.source)
+    matters = _look(connection, wanted, maker)
     decided: list[Judged] = []
     refusals: list[Refusal] = []
     for matter in matters:
@@ -91,7 +92,62 @@ def _judge(connection: psycopg.Connection, wanted: Wanted, maker: Maker) -> tupl
             refusals.append(Refusal(matter=matter, why=str(error)))
         else:
             decided.append((matter, orders.payload(wanted.terms, matter, judged)))
+    if wanted.kind is Kind.MERGE:
+        decided, apart = join(connection, decided)
+        refusals += apart
     return decided, refusals
+
+
+def _look(connection: psycopg.Connection, wanted: Wanted, maker: Maker) -> list[Matter]:
+    if wanted.kind in _ONE_BY_ONE:
+        raise Refused(f"Decide on one at a time to {wanted.kind}: the tasks of a filter cannot be decided on so.")
+    deed = applying.deed_of(maker)
+    if wanted.kind in looking.IDENTITY:
+        return looking.at_matches(connection, wanted.chosen, deed=deed)
+    return looking.at_many(connection, wanted.chosen, deed=deed, source=wanted.terms.source)
+
+
+def join(connection: psycopg.Connection, decided: Sequence[Judged]) -> tuple[list[Judged], list[Refusal]]:
+    """Let merges that share golden records go together, in order; refuse those that would join what is no match.
+
+    A pair that the others join already is merged by them: it has no merge of its own.
+    """
+    decided, refusals = _standing(connection, decided)
+    joined = joining.join([(payload["pair"][0], payload["pair"][1]) for _, payload in decided])
+    group_of = {each: one.group for one in joined for each in decided[one.place][1]["pair"]}
+    apart = {
+        group_of[left]: (left, right)
+        for left, right in match_states.list_apart(connection, sorted(group_of))
+        if group_of[left] == group_of[right]
+    }
+    taken: list[Judged] = []
+    for one in joined:
+        matter, payload = decided[one.place]
+        if one.group in apart:
+            refusals.append(Refusal(matter=matter, why=_told_apart(*apart[one.group])))
+        else:
+            pair = None if one.merge is None else [one.merge.survivor, one.merge.retired]
+            taken.append((matter, {**payload, "pair": pair, "into": one.group}))
+    return taken, refusals
+
+
+def _standing(connection: psycopg.Connection, decided: Sequence[Judged]) -> tuple[list[Judged], list[Refusal]]:
+    """Leave out matches of which one side is merged away already, by a decision on another match."""
+    known = merging.list_known(connection, sorted({each for _, payload in decided for each in payload["pair"]}))
+    away = {each.golden_id: each.into_id for each in known.values() if each.into_id is not None}
+    gone = [(matter, golden_id) for matter, payload in decided for golden_id in payload["pair"] if golden_id in away]
+    told = [
+        Refusal(matter=matter, why=f"Golden record {golden_id} is merged into {away[golden_id]} already.")
+        for matter, golden_id in gone
+    ]
+    return [each for each in decided if away.keys().isdisjoint(each[1]["pair"])], told
+
+
+def _told_apart(left: int, right: int) -> str:
+    return (
+        f"With the others it would make one of golden records {left} and {right}, which were taken for no match. "
+        "Decide on these one by one."
+    )
 
 
 def _payload(wanted: Wanted, decided: Sequence[Judged]) -> Mapping[str, Any]:

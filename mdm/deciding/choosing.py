@@ -18,13 +18,16 @@ class Wish:
     accept_until: str | None = None
     ask: bool = False
     dismiss: bool = False
+    merge: bool = False
+    not_a_match: bool = False
     expires: str | None = None
     review: str | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be decided."""
-        return not (self.take or self.values or self.accept_until or self.ask or self.dismiss)
+        is_of_match = self.merge or self.not_a_match
+        return not (self.take or self.values or self.accept_until or self.ask or self.dismiss or is_of_match)
 
 
 def choose(wish: Wish) -> tuple[Kind, Terms]:
@@ -35,10 +38,15 @@ def choose(wish: Wish) -> tuple[Kind, Terms]:
         Kind.ENTER: wish.values is not None and not wish.ask,
         Kind.ACCEPT: wish.accept_until is not None,
         Kind.DISMISS: wish.dismiss,
+        Kind.MERGE: wish.merge,
+        Kind.NOT_A_MATCH: wish.not_a_match,
     }
     kinds = [kind for kind, is_meant in meant.items() if is_meant]
     if len(kinds) != 1:
-        raise Refused("Give one of --take SOURCE, --value ITEM=VALUE, --accept-until DAY, --ask and --dismiss.")
+        raise Refused(
+            "Give one of --take SOURCE, --value ITEM=VALUE, --accept-until DAY, --ask, --dismiss, --merge and "
+            "--not-a-match."
+        )
     return kinds[0], Terms(
         source=wish.take,
         values=wish.values,

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import psycopg
 
 from mdm import db, hub, mastering, settings
-from mdm.deciding.orders import About, Refused
+from mdm.deciding import applying, trying
+from mdm.deciding.orders import About, Order, Refused
 from mdm.stewardship import approvals, tasks, terms
 from mdm.stewardship.approvals import Policy
-from mdm.stewardship.decisions import Maker
+from mdm.stewardship.decisions import Decision, Maker
 
 _ATTEMPTS = 5
 
@@ -27,16 +28,28 @@ class Desk:
     connection: db.Connection
     policy: Policy
 
-    def do(self, act: Callable[[db.Connection], Done]) -> Done:
-        """Do something in one transaction, again where the workers, who master meanwhile, were in its way."""
+    def do(self, act: Callable[[db.Connection], Done], *, is_trial: bool = False) -> Done:
+        """Do something in one transaction, again where the workers, who master meanwhile, were in its way.
+
+        Of a trial nothing stays.
+        """
+        opened = db.trial if is_trial else db.transaction
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with db.transaction(self.connection):
+                with opened(self.connection):
                     return act(self.connection)
             except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def decide(self, order: Order, maker: Maker) -> Decision:
+        """Decide on one matter."""
+        return self.do(lambda connection: applying.decide(connection, order, maker, self.policy))
+
+    def attempt(self, order: Order, maker: Maker) -> trying.Attempt:
+        """Say what a decision on identity would do, and leave everything as it is."""
+        return self.do(lambda connection: trying.attempt(connection, order, maker, self.policy), is_trial=True)
 
     def task(self, task_id: int, version: int | None) -> About:
         """Return what a decision on a task is about: the task as it was seen, or as it is now."""

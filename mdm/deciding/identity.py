@@ -10,6 +10,7 @@ from golden_records import match_states
 from golden_records import merging as stored
 from golden_records.match_states import MatchKind, MatchState
 from mdm import merging
+from mdm.deciding import joining
 from mdm.deciding.orders import Act, Matter, Outdated, Refused, Terms
 from mdm.merging import Decided, Merge
 
@@ -32,6 +33,7 @@ def judge_merge(_connection: psycopg.Connection, matter: Matter, terms: Terms, _
     elif matter.golden_id is not None and terms.into is not None:
         into, retired = terms.into, matter.golden_id
     else:
+        _refuse_other_task(matter)
         raise Refused("Say what is merged: a match, or a golden record and the one that it is merged into.")
     return told | {"pair": [into, retired], "into": into, "is_forced": terms.is_forced}
 
@@ -52,14 +54,15 @@ def judge_not_a_match(_connection: psycopg.Connection, matter: Matter, _terms: T
 
 
 def do_merge(connection: psycopg.Connection, acts: Sequence[Act], at: datetime) -> list[Effect]:
-    """Merge."""
+    """Merge; a pair that others of the same decision join already has its match settled, and no more."""
     for is_forced in (False, True):
         some = [act for act in acts if act.payload["is_forced"] is is_forced]
-        merges = [Merge(survivor=act.payload["pair"][0], retired=act.payload["pair"][1]) for act in some]
+        pairs = [act.payload["pair"] for act in some if act.payload["pair"]]
         if some:
-            decided = Decided(now=at, decision_id=some[0].decision_id)
-            merging.merge(connection, merges, decided=decided, is_forced=is_forced)
-    return [{"merged": [act.payload["pair"]]} for act in acts]
+            _merge(connection, pairs, Decided(now=at, decision_id=some[0].decision_id), is_forced=is_forced)
+    match_ids = [act.payload["match_id"] for act in acts if "match_id" in act.payload]
+    match_states.note_decided(connection, match_ids, now=at)
+    return [{"merged": [act.payload["pair"]] if act.payload["pair"] else []} for act in acts]
 
 
 def do_split(connection: psycopg.Connection, acts: Sequence[Act], at: datetime) -> list[Effect]:
@@ -84,8 +87,7 @@ def unmerge(connection: psycopg.Connection, pairs: Sequence[Sequence[int]], at: 
 
 def remerge(connection: psycopg.Connection, pairs: Sequence[Sequence[int]], at: datetime) -> Effect:
     """Merge what was split, as it was merged before: what was forced then need not be again."""
-    merges = [Merge(survivor=survivor, retired=retired) for survivor, retired in pairs]
-    merging.merge(connection, merges, decided=Decided(now=at), is_forced=True)
+    _merge(connection, pairs, Decided(now=at), is_forced=True)
     return {"merged": list(pairs)}
 
 
@@ -108,7 +110,21 @@ def is_in(effect: Mapping[str, Any]) -> bool:
     return not effect.keys().isdisjoint({"merged", "split", "matched", "unmatched"})
 
 
+def _merge(
+    connection: psycopg.Connection, pairs: Sequence[Sequence[int]], decided: Decided, *, is_forced: bool
+) -> None:
+    """Merge pairs that may hang together."""
+    for some in joining.rounds([Merge(survivor=survivor, retired=retired) for survivor, retired in pairs]):
+        merging.merge(connection, some, decided=decided, is_forced=is_forced)
+
+
+def _refuse_other_task(matter: Matter) -> None:
+    if matter.task_ids and matter.match is None:
+        raise Refused("This task is about no match: tasks of the kind match are decided so.")
+
+
 def _open(matter: Matter) -> match_states.Match:
+    _refuse_other_task(matter)
     if matter.match is None:
         raise Refused("Say which match is decided on.")
     if matter.match.state != MatchState.OPEN:

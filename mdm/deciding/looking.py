@@ -4,7 +4,6 @@ Locks go in the order of everybody who masters: golden records, then tasks.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import psycopg
@@ -59,13 +58,24 @@ def at_many(
     return _matters(connection, ids, deed, source)
 
 
+def at_matches(connection: psycopg.Connection, chosen: Filter, *, deed: Deed, most: int = MOST) -> list[Matter]:
+    """Return the matters of all tasks of a filter that nobody else has, for a decision on identity: their matches."""
+    merging.take_turn(connection)
+    ids = queue.select_ids(connection, chosen, limit=most, by=deed.by, now=deed.at)
+    locked = queue.lock_ids(connection, ids, by=deed.by, now=deed.at)
+    found = rows.ask(connection, tasks.question(locked, now=deed.at))
+    subjects = {task.task_id: task.subject_id for task in found if task.kind == Subject.MATCH}
+    known = match_states.list_by_id(connection, [*subjects.values()])
+    return [Matter(task_ids=[task.task_id], match=known.get(subjects.get(task.task_id, 0))) for task in found]
+
+
 def again(connection: psycopg.Connection, decided: Sequence[Decision], *, deed: Deed) -> list[Matter]:
     """Return the matters of proposed decisions as they are now, in their order; raises Outdated.
 
     All of them took the same source, if any.
     """
     if "match_id" in decided[0].payload or decided[0].kind in IDENTITY:
-        return [_identity_again(connection, decision, deed) for decision in decided]
+        return _identities_again(connection, decided, deed)
     redirects.hold(connection)
     wanted = [_target_of(decision) for decision in decided]
     identity.lock_ids(connection, sorted({target.golden_id for target in wanted if target is not None}))
@@ -104,10 +114,15 @@ def _seen(about: About) -> int:
     return about.version
 
 
-def _identity_again(connection: psycopg.Connection, decision: Decision, deed: Deed) -> Matter:
-    about = About(match_id=decision.payload.get("match_id"), golden_id=decision.golden_id)
-    matter = at_identity(connection, about, deed=deed)
-    return replace(matter, task_ids=_locked(connection, decision.payload.get("tasks", []), deed))
+def _identities_again(connection: psycopg.Connection, decided: Sequence[Decision], deed: Deed) -> list[Matter]:
+    merging.take_turn(connection)
+    _locked(connection, [each for decision in decided for each in decision.payload.get("tasks", [])], deed)
+    match_ids = [decision.payload.get("match_id", 0) for decision in decided]
+    known = match_states.list_by_id(connection, match_ids)
+    return [
+        Matter(task_ids=decision.payload.get("tasks", []), match=known.get(match_id), golden_id=decision.golden_id)
+        for decision, match_id in zip(decided, match_ids, strict=True)
+    ]
 
 
 def _locked(connection: psycopg.Connection, task_ids: Sequence[int], deed: Deed) -> Sequence[int]:

@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from golden_records import held
+from golden_records.match_states import Match
 from golden_records.overridden import Override
 from mdm.deciding.applying import Judged
 from mdm.deciding.bulk import Refusal, Trial
 from mdm.deciding.orders import Matter
+from mdm.deciding.trying import Attempt
 from mdm.stewardship.corrections import Correction
 from mdm.stewardship.decisions import Decision, State
 
@@ -60,6 +62,33 @@ def of_trial(trial: Trial, *, reveal: bool) -> dict[str, Any]:
         "examples": [_example(each, reveal=reveal) for each in trial.examples],
         "refusals": [_refusal(each) for each in trial.refusals],
     }
+
+
+def of_attempt(attempt: Attempt) -> dict[str, Any]:
+    """Return what is told of what a decision on identity would do."""
+    terms = attempt.decision.payload
+    return {
+        "kind": attempt.decision.kind,
+        "match_id": terms.get("match_id"),
+        "pair": terms.get("pair"),
+        "changed": dict(attempt.changed),
+        "tasks": terms.get("tasks", []),
+        "wants_approval": attempt.wants_approval,
+    }
+
+
+def attempt_lines(told: Mapping[str, Any]) -> str:
+    """Return what a decision on identity would do, in lines."""
+    survivor, other = told["pair"] or (None, None)
+    done = {
+        "merge": f"Golden record {other} would be merged into {survivor}.",
+        "split": f"Golden record {other} would stand alone again, apart from {survivor}.",
+        "not_a_match": f"Match {told['match_id']} would not be proposed again, unless the facts change.",
+    }
+    counts = [f"{count:,} {entity.replace('_', ' ')}" for entity, count in told["changed"].items()]
+    changed = [f"Golden records that change: {', '.join(counts)}."] if counts else []
+    wants = [f"It would wait for approval: {told['wants_approval']}."] if told["wants_approval"] else []
+    return "\n".join([done[told["kind"]], *changed, *wants, "Nothing was done: leave --dry-run out to do it."])
 
 
 def summary(decision: Decision) -> str:
@@ -121,12 +150,23 @@ def _plain(value: Any) -> str:
 
 def _example(judged: Judged, *, reveal: bool) -> dict[str, Any]:
     matter, payload = judged
+    if matter.match is not None:
+        return _match_example(matter.match, matter, payload)
     group = matter.target.item_group if matter.target else ""
     seen = {} if matter.seen is None else held.shown(group, matter.seen.value, reveal=reveal)
     becomes = payload.get("value")
     return _matter(matter) | {
         "is": seen,
         "becomes": None if becomes is None else held.shown(group, becomes, reveal=reveal),
+    }
+
+
+def _match_example(match: Match, matter: Matter, payload: Mapping[str, Any]) -> dict[str, Any]:
+    into = payload.get("into")
+    return _matter(matter) | {
+        "match_id": match.match_id,
+        "is": {match.entity: f"{match.left_id} and {match.right_id}"},
+        "becomes": None if into is None else {match.entity: into},
     }
 
 

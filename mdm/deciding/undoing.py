@@ -12,7 +12,7 @@ from golden_records.due import Cause
 from mdm import mastering, merging
 from mdm.deciding import applying, identity, kinds
 from mdm.deciding.kinds import Effect, Frame
-from mdm.stewardship import decisions, queue, tasks
+from mdm.stewardship import decisions, opening, queue, tasks
 from mdm.stewardship.decisions import Decision, Draft, Kind, Maker, State
 from mdm.stewardship.tasks import Outcome
 
@@ -56,6 +56,7 @@ def carry_out(connection: psycopg.Connection, undone: Decision, undo_id: int, ma
     kinds.refuse_blocked(connection, undone.decision_id, effect)
     frame = Frame(connection=connection, change_id=0, maker=maker)
     inverse = _invert(frame, effect) | _close(connection, effect, undo_id, maker)
+    opening.follow(connection)
     change_id = _master(connection, golden_ids, undo_id, inverse, maker)
     applying.follow_overrides(connection, [inverse])
     inverse |= _reopen(connection, effect, undo_id, maker)

@@ -28,7 +28,13 @@ class Capturing:
         """Keep the workers running until they are asked to stop."""
         names = [source.value for source in Source]
         try:
-            supervisor.run(names, self._stop, environment=self.place.environment, log=self.place.log)
+            supervisor.run(
+                names,
+                self._stop,
+                match_seconds=self.place.settings.match_seconds,
+                environment=self.place.environment,
+                log=self.place.log,
+            )
         except BaseException as error:  # noqa: BLE001 - told by check(), in the demo's own thread
             self._error = error
 

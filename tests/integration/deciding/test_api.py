@@ -19,6 +19,7 @@ from tests.conftest import HUB_TEMPLATE
 from tests.factories import address, mpan, point
 from tests.integration.api.conftest import Api, running
 from tests.integration.deciding.conftest import Desk
+from tests.integration.deciding.test_bulk_merges import houses, proposed, standing
 from tests.integration.distribution.market import Market
 from tests.integration.golden_records.conftest import open_hub_session
 
@@ -171,6 +172,23 @@ def test_a_bulk_decision_is_tried_proposed_approved_and_undone(api: Api, desk: D
     assert desk.segment(159) == "U"
     parts = ann.get("/v1/decisions", params={"parent_id": proposed["decision_id"], "limit": 100}).json()["decisions"]
     assert len(parts) == 60
+
+
+def test_many_matches_are_merged_as_one_and_split_by_its_undo(desk: Desk, ann: httpx.Client) -> None:
+    a, b, c = ids = houses(desk, 300, 3)
+    matches = proposed(desk, (a, b), (b, c))
+    body = {"kind": "merge", "filter": {"kind": "match", "entity": "address"}, "reason": "one house"}
+    trial = ann.post("/v1/decisions/bulk", json=body | {"dry_run": True}).json()
+    assert (trial["tasks"], trial["refused"], standing(desk, ids)) == (2, 0, ids)
+    assert {each["match_id"]: each["becomes"] for each in trial["examples"]} == {
+        each: {"address": a} for each in matches
+    }
+    made = ann.post("/v1/decisions/bulk", json=body)
+    assert (made.status_code, standing(desk, ids)) == (HTTPStatus.CREATED, [a])
+    undo = ann.post(f"/v1/decisions/{made.json()['decision_id']}/undo", json={"reason": "three houses"})
+    assert (undo.status_code, standing(desk, ids)) == (HTTPStatus.CREATED, ids)
+    split = ann.post("/v1/decisions/bulk", json=body | {"kind": "split"})
+    assert (split.status_code, "one at a time" in split.json()["detail"]) == (HTTPStatus.UNPROCESSABLE_ENTITY, True)
 
 
 def test_whoever_proposed_cannot_approve_whatever_scopes_they_have(api: Api, desk: Desk) -> None:

@@ -130,13 +130,40 @@ def test_a_match_settled_meanwhile_is_not_merged_by_a_late_approval(desk: Desk) 
     assert len(addresses(desk, pair)) == 2
 
 
-def test_a_match_is_a_task_that_a_decision_settles(desk: Desk) -> None:
-    pair = two_addresses(desk, 80)
-    match_id = match(desk, pair)
+def note(desk: Desk, match_id: int) -> None:
+    """Let a match have its task."""
     with db.transaction(desk.hub.connection):
         mastering.prepare(desk.hub.connection)
         desk.hub.connection.execute("insert into stage_subject values ('match', %s, true)", [match_id])
         opening.follow(desk.hub.connection)
+
+
+def test_a_match_is_a_task_that_a_decision_settles(desk: Desk) -> None:
+    pair = two_addresses(desk, 80)
+    match_id = match(desk, pair)
+    note(desk, match_id)
     task = desk.task(pair[0])
     desk.decide(Kind.NOT_A_MATCH, task)
     assert (desk.live(pair[0]), state(desk, match_id)) == ([], MatchState.NOT_A_MATCH)
+
+
+@pytest.mark.parametrize(("kind", "number"), [(Kind.MERGE, 90), (Kind.NOT_A_MATCH, 94)])
+def test_the_task_of_a_match_closes_when_the_match_is_decided_on_and_opens_when_that_is_undone(
+    desk: Desk, kind: Kind, number: int
+) -> None:
+    pair = two_addresses(desk, number)
+    match_id = match(desk, pair)
+    note(desk, match_id)
+    decision = desk.decide(kind, About(match_id=match_id, version=1))
+    assert desk.live(pair[0]) == []
+    desk.undo(decision)
+    assert [task.subject_id for task in desk.live(pair[0])] == [match_id]
+
+
+def test_a_split_leaves_what_stays_merged_below_it_settled(desk: Desk) -> None:
+    (a, b), (c, _) = two_addresses(desk, 96), two_addresses(desk, 98)
+    upper, lower = match(desk, (a, b)), match(desk, (b, c))
+    desk.decide(Kind.MERGE, About(match_id=lower, version=1))
+    desk.decide(Kind.MERGE, About(match_id=upper, version=1))
+    desk.decide(Kind.SPLIT, About(golden_id=b))
+    assert (state(desk, upper), state(desk, lower)) == (MatchState.OPEN, MatchState.MERGED)

@@ -40,6 +40,11 @@ def test_a_run_is_told_and_what_it_found_is_listed_and_shown(hub: Hub, command: 
     assert shown["records"][str(left)]["line_1"] == "1 HIGH STREET, BATH"
 
 
+def test_a_run_that_finds_nothing_to_compare_says_so(command: Command) -> None:
+    done = command("run")
+    assert (done["compared"], done["pairs"], done["opened"]) == (0, 0, 0)
+
+
 def test_words_and_ids_that_there_are_not_are_refused(
     hub_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -207,3 +207,22 @@ def test_a_meter_that_is_misplaced_alone_is_no_crossing(hub: Hub) -> None:
     hub.change("mds", meter(mpan(2), "E12341"))
     run(hub)
     assert found(hub) == []
+
+
+def test_of_runs_with_nothing_to_compare_only_the_last_is_kept(hub: Hub) -> None:
+    two_alike(hub)
+    for _ in range(3):
+        run(hub)
+    run(hub, is_whole=True)
+    run(hub)
+    kept = hub.rows("select compared, is_whole from golden.match_run order by run_id")
+    assert kept == [(2, False), (0, False), (2, True), (0, False)]
+
+
+def test_a_run_that_is_over_ends_after_its_step_and_the_next_goes_on(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdm.matching._AT_ONCE", 1)
+    two_alike(hub)
+    assert run(hub, is_over=lambda: True).compared == 1
+    assert found(hub) == []
+    assert run(hub).compared == 1
+    assert len(found(hub)) == 1
