@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from golden_records import audited as held_rows
 from golden_records import reference, verdicts
 from mdm import mastering
 from rules import registry
+from rules.model import Scope
 from tests import factories
 from tests.factories import NOW, Change, Transaction, appointment, contract, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
@@ -202,6 +204,95 @@ def test_a_later_word_on_an_appointment_is_not_judged_by_the_day_on_which_it_com
     assert rules_against(shared_hub, key) == set()
 
 
+_OPEN = "select 'quarantine ' || quarantine_id from golden.quarantine where closed_at is null and point_key = %s"
+AHEAD, NEARER = "2026-03-01", "2026-02-20"  # 45 and 36 days after NOW
+
+
+def _tell(hub: Hub, *changes: Change, days_later: int = 0) -> None:
+    hub.master("smrs10", Transaction(changes=changes, committed_at=NOW + timedelta(days_later)))
+
+
+def _audited_as_held(hub: Hub, code: int) -> set[object]:
+    """Return what the audit says is held back rightly because of a rule on appointments."""
+    rows = held_rows.rows(Scope.APPOINTMENT_AT_POINT, is_sample=False)
+    with hub.connection.transaction():
+        held_rows.prepare(hub.connection, sample=None)
+        return {
+            row[0] for row in hub.rows(f"select record from ({rows}) r where {held_rows.condition(registry.get(code))}")
+        }
+
+
+@pytest.mark.parametrize(("since", "rule"), [(AHEAD, 8), ("2024-11-15", 10)])
+def test_what_is_asked_for_at_a_wrong_time_stays_held_whatever_else_its_source_updates(
+    shared_hub: Hub, key: str, since: str, rule: int
+) -> None:
+    asked = appointment(key, op="c", appointed_from=since, status="accepted")
+    _tell(shared_hub, asked)
+    for days_later, until in ((20, "2027-01-01"), (40, "2027-02-01")):
+        updated = appointment(key, appointed_from=since, appointed_to=until, status="accepted")
+        _tell(shared_hub, updated, days_later=days_later)
+
+        assert rules_against(shared_hub, key) == {rule}
+        assert shared_hub.value(_OPEN, key) in _audited_as_held(shared_hub, rule)
+    assert [outcome for _, outcome, _ in _held(shared_hub, key)] == ["superseded", "superseded", None]
+    assert shared_hub.rows("select 1 from golden.appointment where mpan = %s", key) == []
+
+
+def test_what_is_asked_for_and_updated_in_one_batch_is_held_as_a_whole(shared_hub: Hub, key: str) -> None:
+    asked = appointment(key, op="c", appointed_from=AHEAD, status="accepted")
+    updated = appointment(key, appointed_from=AHEAD, appointed_to="2027-01-01", status="accepted")
+    shared_hub.master("smrs10", *(Transaction(changes=[change]) for change in (asked, updated)))
+
+    assert rules_against(shared_hub, key) == {8}
+    assert shared_hub.rows("select 1 from golden.appointment where mpan = %s", key) == []
+
+
+@pytest.mark.parametrize(("days_later", "rules"), [(7, {8}), (8, set())])
+def test_another_first_day_of_what_is_held_is_asked_for_by_the_update_that_names_it(
+    shared_hub: Hub, key: str, days_later: int, rules: set[int]
+) -> None:
+    _tell(shared_hub, appointment(key, op="c", appointed_from=AHEAD, status="accepted"))
+    _tell(shared_hub, appointment(key, appointed_from=NEARER, status="accepted"), days_later=days_later)
+
+    assert rules_against(shared_hub, key) == rules
+    assert open_violations(shared_hub) == audited(shared_hub)
+
+
+def test_what_was_asked_for_in_time_passes_when_what_else_held_it_is_mended_late(shared_hub: Hub, key: str) -> None:
+    wrong = appointment(key, op="c", contract_reference="NONE", agreed=False, appointed_from="2026-01-20")
+    _tell(shared_hub, wrong)
+    _tell(shared_hub, appointment(key, appointed_from="2026-01-20"), days_later=900)
+
+    assert rules_against(shared_hub, key) == set()
+    assert [outcome for _, outcome, _ in _held(shared_hub, key)] == ["superseded"]
+    assert open_violations(shared_hub) == audited(shared_hub)
+
+
+def test_what_is_withdrawn_and_created_anew_is_asked_for_by_that(shared_hub: Hub, key: str) -> None:
+    asked = appointment(key, op="c", appointed_from=AHEAD, status="accepted")
+    _tell(shared_hub, asked)
+    _tell(shared_hub, appointment(key, appointed_from=AHEAD, status="accepted"), days_later=1)
+    _tell(shared_hub, replace(asked, op="d"), days_later=17)
+    _tell(shared_hub, asked, days_later=17)
+
+    assert rules_against(shared_hub, key) == set()
+    assert [outcome for _, outcome, _ in _held(shared_hub, key)] == ["superseded", "withdrawn"]
+
+
+def test_history_of_an_initial_load_that_was_held_is_not_judged_by_the_day_of_its_update(
+    shared_hub: Hub, key: str
+) -> None:
+    wrong = appointment(key, contract_reference="NONE", agreed=False, appointed_from="2001-01-01")
+    with shared_hub.connection.transaction():
+        loaded = Transaction(changes=[replace(wrong, op="r")])
+        mastering.load(shared_hub.connection, factories.batch(shared_hub.sources["smrs10"], loaded))
+    _assemble(shared_hub)
+    shared_hub.change("smrs10", appointment(key, appointed_from="2001-01-01"))
+
+    assert [(rules, outcome) for rules, outcome, _ in _held(shared_hub, key)] == [([12], "superseded")]
+    assert rules_against(shared_hub, key) == set()
+
+
 def test_history_of_an_initial_load_is_not_judged_by_the_day_on_which_it_came(shared_hub: Hub, key: str) -> None:
     old = replace(appointment(key, appointed_from="2001-01-01"), op="r")
     with shared_hub.connection.transaction():
@@ -340,13 +431,13 @@ def _change(draw: st.DrawFn, keys: tuple[str, str]) -> tuple[str, Change]:
         lambda: linked(key, other, "EXPORT", op=draw(st.sampled_from("uud"))),
         lambda: later_appointment(
             key,
-            since,
+            draw(_DAYS | st.sampled_from(["2024-06-01", "2026-02-12", "2026-02-13"])),
             role=draw(st.sampled_from(["MSS", "MSA"])),
             status=draw(st.sampled_from(["proposed", "accepted", "active", "lapsed", "de-appointed"])),
             appointed_to=until,
             supplier_mpid=draw(st.sampled_from(["SUPA", "SUPB"])),
             agreed=draw(st.booleans()),
-            op=draw(st.sampled_from("uuud")),
+            op=draw(st.sampled_from("ccuud")),
         ),
         lambda: contract("C1", supplier="SUPB", segments=draw(st.sampled_from(["S", "SA"])), contract_to=until),
         lambda: meter(
@@ -388,7 +479,17 @@ def test_inline_and_audit_give_the_same_verdicts(shared_hub: Hub, data: st.DataO
     assert open_violations(shared_hub) == audited(shared_hub)
 
 
-_LARGE = {"metering_point", "meter", "appointment", "address", "source_record", "crosswalk", "violation", "journal"}
+_LARGE = {
+    "metering_point",
+    "meter",
+    "appointment",
+    "address",
+    "source_record",
+    "crosswalk",
+    "violation",
+    "journal",
+    "quarantine",
+}
 
 
 def test_the_verdicts_of_one_point_are_found_by_indexes(shared_hub: Hub, key: str) -> None:
