@@ -9,7 +9,7 @@ import pytest
 
 from golden_records import reference
 from golden_records.reference import SourceSystem
-from mdm import db, mastering
+from mdm import assembling, db, mastering
 from mdm.embedded import EmbeddedServer
 from mdm.mastering import Outcome
 from tests import databases, factories
@@ -50,11 +50,11 @@ class Hub:
         """Take the changes in as a snapshot of the source, and assemble what they tell of."""
         read = Transaction(changes=[replace(change, op="r") for change in changes])
         with self.connection.transaction():
-            mastering.load(self.connection, factories.batch(self.sources[source], read))
+            assembling.load(self.connection, factories.batch(self.sources[source], read))
         after: int | None = 0
         while after is not None:
             with self.connection.transaction():
-                after = mastering.assemble(self.connection, after=after, limit=100, now=factories.NOW)
+                after = assembling.assemble(self.connection, after=after, limit=100, now=factories.NOW)
                 mastering.finish(self.connection)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
