@@ -74,7 +74,7 @@ def _master(
 
 
 def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> Mastered:
-    """Master golden records of which there is no version yet: what comes of it is what the general way makes of them."""
+    """Master golden records of which there is no version yet: it comes to what the general way makes of them."""
     groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
     violations = 0
     while found := _choose_first(connection, groups, now):
