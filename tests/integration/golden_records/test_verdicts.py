@@ -12,7 +12,7 @@ from rules import registry
 from tests import factories
 from tests.factories import Change, Transaction, appointment, contract, meter, point
 from tests.integration.golden_records.conftest import KEYS, Hub
-from tests.integration.golden_records.market_facts import day, supplied
+from tests.integration.golden_records.market_facts import day, linked, supplied
 from tests.integration.golden_records.verdicts_of import audited, held, open_violations, rules_against
 
 
@@ -44,6 +44,16 @@ def test_what_becomes_wrong_by_another_change_stays_mastered_and_stands_as_an_er
     assert stands == [(13, "E", True, None)]
     assert shared_hub.rows("select status from golden.appointment where mpan = %s", key) == [("active",)]
     assert _standing(shared_hub, key) == [(13, "E", False, "healed: the rule no longer speaks against it")]
+
+
+def test_a_link_to_a_point_that_nobody_knows_is_judged_anew_when_its_own_point_changes(
+    shared_hub: Hub, key: str
+) -> None:
+    shared_hub.change("smrs10", linked(key, next(KEYS), "SECONDARY"))
+    shared_hub.change("smrs10", point(key, "direction", energy_direction="E"))
+
+    assert rules_against(shared_hub, key) == {22}
+    assert open_violations(shared_hub) == audited(shared_hub)
 
 
 def test_a_held_record_that_heals_closes_with_a_note(shared_hub: Hub, key: str) -> None:
