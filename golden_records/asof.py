@@ -72,8 +72,24 @@ DAY_OF_CHANGE = """
  where j.change_id = {change_id} and j.op <> 'r')"""
 """The local day on which a source said something; null where an initial load brought it."""
 
-DAY_OF_CREATION = DAY_OF_CHANGE.replace("j.op <> 'r'", "j.op = 'c'")
-"""The local day on which a source said something for the first time; null where it said it before it was captured."""
+# While a creation is held back, updates of its record renew it: the first of them that named this day asked for it.
+# A record in order has none, so that only an update looks for one.
+DAY_ASKED = """
+(select (case j.op when 'c' then j.committed_at when 'u' then (
+            select f.committed_at from golden.journal f where f.change_id = (
+                select coalesce(min(h.change_id) filter (where h.first_day = {first_day}), j.change_id)
+                from (select q.change_id, (q.record -> 'item_values' ->> 'appointed_from')::date as first_day,
+                             max(q.change_id) filter (where c.op = 'c') over () as created_id
+                      from golden.quarantine q join golden.journal c on c.change_id = q.change_id
+                      where q.source_id = j.source_id and q.source_key = j.source_key
+                        and q.item_group = 'appointment' and q.outcome = 'superseded'
+                        and q.change_id < j.change_id) h
+                where h.change_id >= h.created_id having count(*) > 0)) end at time zone 'Europe/London')::date
+ from golden.journal j where j.change_id = {change_id} and j.op <> 'r')"""
+"""The local day on which a source first named an appointment's first day; null where the hub did not see it asked for.
+
+That is by its creation, or by an update of what is held back since its creation.
+"""
 
 
 def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:

@@ -135,14 +135,12 @@ def prepare(connection: psycopg.Connection, *, sample: int | None) -> None:
     connection.execute(f"analyze {HELD}, {SAMPLE}")
 
 
-def rows(scope: Scope, *, is_sample: bool) -> str | None:
-    """Return the select of all rows of a scope, stored and held back; None where the store has no such rows."""
+def rows(scope: Scope, *, is_sample: bool) -> str:
+    """Return the select of all rows of a scope, stored and held back; KeyError where the store has no such rows."""
     chosen = f"select golden_id from {SAMPLE}" if is_sample else None
     columns = ", ".join(f"r.{name}" for name in scope.columns)
     if scope is Scope.COPY:
         return _ROWS_STORED.format(record=_identity(scope), columns=columns, rows=copies.stored(chosen))
-    if scope not in scopes.OF_STORE:
-        return None
     stored = scopes.stored(scope, chosen=chosen)
     return " union all ".join(
         [

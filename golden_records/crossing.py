@@ -255,7 +255,11 @@ _APPOINTMENT_AT_POINT = f"""
            coalesce(o.overlap, false) as overlaps_earlier, coalesce(o.gap, false) as leaves_gap,
            ({_of_point("link_kind")}) is not distinct from 'IMPORT' as is_linked_export,
            ({_of_point("link_kind")}) is not distinct from 'PRIMARY' as is_related_secondary,
-{asof.DAY_OF_CREATION.format(change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")")}
+{
+    asof.DAY_ASKED.format(
+        change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")", first_day="a.appointed_from"
+    )
+}
                as asked_on,
            {asof.DAY_OF_CHANGE.format(change_id="coalesce(b.said_id, " + _CHANGE_OF.format("status") + ")")} as said_on
     from (

@@ -27,11 +27,13 @@ _SHOW = """
 select * from ({rows}) r where r.golden_id > %(after)s and r.golden_id <= %(until)s and ({condition}) limit %(limit)s
 """
 
+_IDENTITY = {"record", "golden_id", "source_id", "source_key", "item_group"}
+
 _MPAN = re.compile(r"mpan$")
 
 
-class NoRows(LookupError):
-    """The golden store has no rows of the rule's scope."""
+Rows = Callable[[str | None], str]
+"""Returns the select of a scope's rows, of the golden ids that a SQL subselect chooses or, without it, of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +90,27 @@ class Trial:
 def is_public(column: str) -> bool:
     """Tell whether a column that a rule reads may be shown: one that is no item of the catalogue must be no MPAN."""
     known = [item for _, group in catalogue.load().groups() for item in group.items if item.name == column]
-    if column in {"copy_value", "owner_value", "meter_id"} or _MPAN.search(column):
+    if column in {"copy_value", "owner_value", "reference", "meter_id"} or _MPAN.search(column):
         return column == "meter_id"
     return all(item.classification is Classification.PUBLIC for item in known)
 
 
-def run(connection: psycopg.Connection, rule: Rule, *, sample: int | None, advance: Callable[[float], None]) -> Trial:
-    """Put a rule to all that is stored, or to so many golden records chosen at random; raises NoRows.
+def run(
+    connection: psycopg.Connection,
+    rule: Rule,
+    *,
+    sample: int | None,
+    advance: Callable[[float], None],
+    stored: Rows | None = None,
+) -> Trial:
+    """Put a rule to all that is stored, or to so many golden records chosen at random.
 
-    `advance` is told the share that has been looked at. Tune the session with tune() before.
+    `advance` is told the share that has been looked at. `stored` gives the rows of a scope of which the golden store
+    has none. Tune the session with tune() before.
     """
     began, last = time.monotonic(), _find_last_id(connection)
-    query = select(rule.scope, _chosen(connection, rule.scope, sample))
+    chosen = _chosen(connection, f"golden.{rule.scope.entity}" if stored is None else f"({stored(None)}) r", sample)
+    query = select(rule.scope, chosen) if stored is None else stored(chosen)
     looked_at, failed, examples = 0, 0, list[Example]()
     for ids in _ranges(last):
         seen, wrong = _count(connection, query, rule, ids)
@@ -119,19 +130,17 @@ def tune(connection: psycopg.Connection) -> None:
 
 
 def select(scope: Scope, chosen: str | None = None) -> str:
-    """Return the select of a scope's rows, the copies of items included; raises NoRows."""
+    """Return the select of a scope's rows, the copies of items included; KeyError when there is none."""
     if scope is Scope.COPY:
         return copies.stored(chosen)
-    if scope not in scopes.OF_STORE:
-        raise NoRows(f"The golden store has no rows of the scope {scope}.")
     return scopes.stored(scope, chosen=chosen)
 
 
-def _chosen(connection: psycopg.Connection, scope: Scope, sample: int | None) -> str | None:
-    """Choose golden records of the scope's entity at random, as a SQL subselect of their ids."""
+def _chosen(connection: psycopg.Connection, among: str, sample: int | None) -> str | None:
+    """Choose golden records at random among those of a table, as a SQL subselect of their ids."""
     if sample is None:
         return None
-    query = f"select golden_id from golden.{scope.entity} order by random() limit %s"
+    query = f"select golden_id from {among} group by golden_id order by random() limit %s"
     ids = [str(golden_id) for (golden_id,) in connection.execute(query, [sample])]
     return f"select unnest(array[{', '.join(ids)}]::bigint[]) as golden_id"
 
@@ -159,8 +168,9 @@ def _written(statement: str, query: str, rule: Rule) -> str:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    rest = {name: row.pop(name) for name in ("golden_id", "source_id", "source_key", "item_group")}
-    return Example(golden_id=rest["golden_id"], source_id=rest["source_id"], item_group=rest["item_group"], values=row)
+    golden_id, source_id, item_group = (row[name] for name in ("golden_id", "source_id", "item_group"))
+    values = {name: value for name, value in row.items() if name not in _IDENTITY}
+    return Example(golden_id=golden_id, source_id=source_id, item_group=item_group, values=values)
 
 
 def _find_last_id(connection: psycopg.Connection) -> int:

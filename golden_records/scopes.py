@@ -19,7 +19,7 @@ _STORED: dict[Scope, str] = {
 }
 
 OF_STORE = tuple(_STORED)
-"""The scopes whose rows stand in the golden store; messages and copies have tables of their own."""
+"""The scopes whose rows stand in the golden store; messages and copies are read elsewhere."""
 
 
 @cache

@@ -30,7 +30,8 @@ select g.golden_id, {_NO_RECORD}, {asof.appointment_columns("g")},
        coalesce(o.overlap, false) as overlaps_earlier, coalesce(o.gap, false) as leaves_gap,
        p.link_kind is not distinct from 'IMPORT' as is_linked_export,
        p.link_kind is not distinct from 'PRIMARY' as is_related_secondary,
-       {asof.DAY_OF_CREATION.format(change_id="(g.lineage ->> 'appointed_from')::bigint")} as asked_on,
+       {asof.DAY_ASKED.format(change_id="(g.lineage ->> 'appointed_from')::bigint", first_day="g.appointed_from")}
+           as asked_on,
        {asof.DAY_OF_CHANGE.format(change_id="(g.lineage ->> 'status')::bigint")} as said_on
 from {{from golden.appointment g}}
 left join golden.metering_point p on p.golden_id = g.metering_point_id

@@ -294,6 +294,12 @@ quarantine = Table(
         unique=True,
         postgresql_where=text("closed_at is null"),
     ),
+    Index(
+        "quarantine_asked_ix",
+        "source_id",
+        "source_key",
+        postgresql_where=text("item_group = 'appointment' and outcome = 'superseded'"),
+    ),
     Index("quarantine_point_ix", "point_key", postgresql_where=text("closed_at is null and point_key is not null")),
     Index("quarantine_other_ix", "other_key", postgresql_where=text("closed_at is null and other_key is not null")),
     schema=SCHEMA,

@@ -52,8 +52,8 @@ with changed as materialized (
         select c.golden_id
         from (select linked_mpan from golden.metering_point g
               where g.golden_id = p.golden_id and g.linked_mpan is not null offset 0) g
-        cross join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
-                            and c.key = g.linked_mpan and c.unlinked_at is null offset 0) c
+        left join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
+                           and c.key = g.linked_mpan and c.unlinked_at is null offset 0) c on true
         union all select golden_id from golden.metering_point l where l.linked_mpan = k.key) l
 ), appointment as materialized (
     select golden_id from changed where entity = 'appointment'
@@ -92,7 +92,7 @@ select 'point', golden_id from point
 union select 'supply', golden_id from staged where item_group = 'supplier'
 union select 'link', golden_id from staged where item_group = 'link'
 union select 'link', p.golden_id from partner p
-union select 'link', p.partner_id from partner p
+union select 'link', p.partner_id from partner p where p.partner_id is not null
 union select 'appointment', golden_id from appointment
 union select 'meter', golden_id from meter
 union select 'fitting', golden_id from fitting

@@ -4,10 +4,11 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 import psycopg
@@ -20,11 +21,9 @@ from golden_records import (
     conflicts,
     crossing,
     due,
-    first,
     healing,
     identity,
     journal,
-    loaded,
     merging,
     overrides,
     quarantine,
@@ -36,13 +35,10 @@ from golden_records import (
     verdicts,
 )
 from golden_records.due import Cause
-from golden_records.identity import Key
 from mdm.distribution import contracts, feed, projection
 from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
 
-_KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
-_REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one
 _ROUTINES = (
     assembly.ASSEMBLE,
     conflicts.SETTLE,
@@ -56,7 +52,7 @@ _ROUTINES = (
     survivorship.CHOOSE_BY_APPOINTMENT,
     survivorship.PROPAGATE,
 )
-BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
+_BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +76,9 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Mastered:
+class Mastered:
+    """What came of choosing and writing: records that violate a rule, and what overrides are to be looked at."""
+
     violations: int
     settled: psycopg.Cursor | None
 
@@ -95,42 +93,6 @@ def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     )
     opening.tune(connection, terms)
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
-
-
-def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
-    """Claim the keys that a batch may bring for the first time, in a transaction of its own before the batch's.
-
-    So no worker waits for a whole batch of another that brings the same new thing. A claim of which nothing comes is
-    harmless: the key waits for its record; one that is lost in a crash is made again, so its commit waits for no disk.
-    """
-    created = {number for number, op in batch.changes[["change_no", "op"]].iter_rows() if op == "c"}
-    presented = [
-        _presented(keys)
-        if op == "u" and keys[1] and (number in created or keys[0] in _REKEYED or keys[4])
-        else frozenset[Key]()
-        for number, op, *keys in batch.records[["change_no", "op", *_KEYS]].iter_rows()
-    ]
-    unknown = identity.find_unknown(connection, frozenset().union(*presented))
-    if not unknown:
-        return
-    chosen = [not unknown.isdisjoint(keys) for keys in presented]
-    connection.execute("set local synchronous_commit = off")
-    is_few = sum(chosen) <= staging.FEW
-    if is_few:
-        connection.execute("set local plan_cache_mode = force_generic_plan")
-    with staging.pipelined(connection) if is_few else nullcontext():
-        prepare(connection)
-        staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
-        checks.check_records(connection)
-        quarantine.drop_violating(connection)
-        identity.resolve(connection)
-
-
-def _presented(keys: Sequence[str | None]) -> frozenset[Key]:
-    """Return the keys (_KEYS) that a record presents, those that it refers to included."""
-    entity, key, alternative, point, address, contract = keys
-    named = ((entity, key), (entity, alternative), ("metering_point", point), ("address", address))
-    return frozenset((kind, value) for kind, value in (*named, ("contract", contract)) if kind and value)
 
 
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
@@ -149,7 +111,7 @@ def _is_sent_at_once(batch: MappedBatch) -> bool:
 
 def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
-    violations = _stage(connection, batch)
+    violations = stage(connection, batch)
     with staging.pipelined(connection):
         _resolve(connection)
         if batch.records["is_partial"].any():
@@ -196,7 +158,7 @@ def prepare(connection: psycopg.Connection) -> None:
         projection.prepare(connection)
 
 
-def _stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+def stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     """Journal and stage a part and hold back what fails on its own; return the count of violations."""
     block = _begin(connection)
     source = {"source_id": batch.source_id, "block": block}
@@ -245,7 +207,7 @@ def _resolve(connection: psycopg.Connection) -> None:
 
 def _master(
     connection: psycopg.Connection, *, source_id: int, is_checked: bool = True, is_decided: bool = False
-) -> _Mastered:
+) -> Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
@@ -281,7 +243,7 @@ def _master(
         settled = overrides.settle(connection) if is_overridden and is_checked else None
         if awaited.fetchone() == (True,):
             corrections.close_corrected(connection)
-    return _Mastered(violations=violations, settled=settled)
+    return Mastered(violations=violations, settled=settled)
 
 
 def _choose(connection: psycopg.Connection, *, is_checked: bool) -> int:
@@ -311,45 +273,15 @@ def _yield_to_owners(connection: psycopg.Connection, settled: psycopg.Cursor | N
         return
     golden_ids = sorted({each.golden_id for each in equal})
     cause = Cause(relation="golden.override", payload={"golden_ids": golden_ids})
-    _assemble(connection, golden_ids, (), now=max(each.committed_at for each in equal), cause=cause)
+    now = max(each.committed_at for each in equal)
+    master_stored(connection, golden_ids, _master_decided, now=now, cause=cause)
 
 
 def _bulk_entities(groups: set[str]) -> list[str]:
     """Return the entities but appointments that a part speaks of, or that follow from its appointments."""
     touched_entities = {entity.name for entity, group in catalogue.load().groups() if group.name in groups}
     followed = {"metering_point", "meter"} if "appointment" in groups else set()
-    return [entity for entity in BULK_ENTITIES if entity in touched_entities | followed]
-
-
-def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
-    """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    violations = _stage(connection, batch)
-    identity.resolve(connection)
-    source_records.write_loaded(connection)
-    loaded.add(connection)
-    opening.follow(connection)
-    return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
-
-
-def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: datetime) -> int | None:
-    """Master the next golden records that loads took in, of whatever source; return where to go on, None at the end.
-
-    `after` and the result are opaque: begin with 0. Call it in a transaction of its own, with `finish` at its end.
-    """
-    stage = after >> _PASS_BITS
-    if loaded.cut(connection, stage=stage, limit=limit):
-        return stage << _PASS_BITS
-    taken = loaded.take(connection, stage=stage)
-    if taken:
-        _assemble(connection, taken, loaded.PASSES[stage], now=now)
-        for quarantine_id in healing.list_waiting(connection, taken):
-            retry(connection, now=now, after=quarantine_id - 1, limit=1)
-        return (stage << _PASS_BITS) | taken[-1]
-    following = loaded.find_pass(connection)
-    return None if following is None else following << _PASS_BITS
-
-
-_PASS_BITS = 56
+    return [entity for entity in _BULK_ENTITIES if entity in touched_entities | followed]
 
 
 def master_again(
@@ -360,9 +292,8 @@ def master_again(
     The caller has written what the decision changes in the store, if it names the change under a `block` reserved by
     journal.next_block. `finish` comes at the end of the transaction.
     """
-    return journal.change_id(
-        _assemble(connection, sorted(golden_ids), (), now=now, cause=cause, block=block), journal.HUB
-    )
+    block = master_stored(connection, sorted(golden_ids), _master_decided, now=now, cause=cause, block=block)
+    return journal.change_id(block, journal.HUB)
 
 
 def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, now: datetime, cause: Cause) -> int:
@@ -380,30 +311,22 @@ def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
     return journal.change_id(block, journal.HUB)
 
 
-_LOADED = Cause(relation="golden.source_record")
-
-
-def _assemble(
+def master_stored(
     connection: psycopg.Connection,
     golden_ids: list[int],
-    entities: Sequence[str],
+    master: Callable[[psycopg.Connection], Mastered],
     *,
     now: datetime,
-    cause: Cause = _LOADED,
+    cause: Cause,
     block: int | None = None,
 ) -> int:
-    """Master golden records from the store; those of a load are of these entities, and may be new."""
+    """Stage what the store says of golden records and master it in the way given; return the block of its change."""
     block = journal.next_block(connection) if block is None else block
     prepare(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
-    if entities and first.are_new(connection, golden_ids):
-        mastered = _master_first(connection, entities, now)
-    else:
-        source_records.note_staged(connection)
-        survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        mastered = _master(connection, source_id=journal.HUB, is_decided=not entities)
+    mastered = master(connection)
     if mastered.violations:
         source_records.drop_quarantined(connection)
     _pass_on(connection)
@@ -411,44 +334,14 @@ def _assemble(
     return block
 
 
-def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> _Mastered:
-    """Master golden records of which there is no version yet: what comes of it is what _master makes of them."""
-    groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
-    violations = 0
-    while found := _choose_first(connection, groups, now):
-        if identity.lock_awaited(connection) and not (found := crossing.check_again(connection, groups)):
-            break
-        quarantine.hold_versions(connection)
-        survivorship.clear(connection)
-        violations += found
-    with staging.pipelined(connection):
-        first.assemble(connection, entities=entities, now=now)
-        if "appointment" in entities:
-            _follow_appointments(connection)
-        conflicts.settle(connection, source_id=journal.HUB, groups=groups)
-        due.note(connection)
-        if groups & {"address", "asset", "appointment"}:
-            unmatched.note(connection)
-    return _Mastered(violations=violations, settled=None)
+def master_staged(connection: psycopg.Connection, *, is_decided: bool) -> Mastered:
+    """Master what is staged of the store, in the general way."""
+    source_records.note_staged(connection)
+    survivorship.add_events(connection, survivorship.FIRST_STAGED)
+    return _master(connection, source_id=journal.HUB, is_decided=is_decided)
 
 
-def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
-    with staging.pipelined(connection):
-        if groups & {*survivorship.AT_POINT}:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
-            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
-        first.choose(connection, now=now)
-        if "registration" in groups:
-            survivorship.add_events(connection, crossing.STATE_GROUPS)
-        return crossing.check(connection, groups)
-
-
-def _follow_appointments(connection: psycopg.Connection) -> None:
-    """Master what follows from appointments to points that are there already, as when a source is loaded later."""
-    survivorship.propagate_appointments(connection)
-    if survivorship.are_followed(connection):
-        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        assembly.assemble(connection, source_id=journal.HUB, entities=("metering_point", "meter"))
+_master_decided = partial(master_staged, is_decided=True)
 
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:

@@ -15,8 +15,8 @@ _ASKED = (
         owner="supplier",
         response_codes=("REG1099",),
         explanation=(
-            "Counted from the local day on which the first day was asked for. (ours) History that an initial load "
-            "brings is not judged."
+            "Counted from the local day on which the first day was asked for. (ours) An update of what is held back "
+            "asks for nothing unless it names another first day. History that an initial load brings is not judged."
         ),
         mend="The supplier asks again when the day is nearer.",
         parameters={"days_ahead": 28},
@@ -47,8 +47,8 @@ _ASKED = (
         response_codes=("REG1024",),
         explanation=(
             "So many days may lie between an appointment's first day and the local day on which it was asked for. "
-            "(ours) The limit of this hub is wide, as it also sees what is put right long after; a market sets its "
-            "own."
+            "(ours) An update of what is held back asks for nothing unless it names another first day. The limit of "
+            "this hub is wide, as it also sees what is put right long after; a market sets its own."
         ),
         mend="The supplier appoints from a later day, or corrects the past through a dispute.",
         parameters={"days_back": 425},

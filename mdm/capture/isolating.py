@@ -24,7 +24,7 @@ REFUSED = (psycopg.errors.DataError, psycopg.errors.ProgramLimitExceeded)
 """A value out of its type's range, or too long for a page or an index: never a fault of the servers."""
 
 Take = Callable[[Connection, MappedBatch], Outcome]
-"""mastering.apply, mastering.load, or go_on."""
+"""mastering.apply, assembling.load, or go_on."""
 
 
 def go_on(hub: Connection, part: MappedBatch) -> Outcome:

@@ -19,7 +19,7 @@ import polars as pl
 import structlog
 
 from golden_records import journal, statistics
-from mdm import db, mastering
+from mdm import assembling, claiming, db, mastering
 from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
@@ -186,7 +186,7 @@ class Session:
     def _claim(self, mapped: MappedBatch) -> None:
         """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
         with suppress(*isolating.REFUSED), db.transaction(self.hub):
-            mastering.claim(self.hub, mapped)
+            claiming.claim(self.hub, mapped)
 
     def _next_part(self, pipeline: Pipeline) -> Prepared:
         while (prepared := pipeline.take(timeout=_PATIENCE)) is None:
@@ -283,7 +283,7 @@ class Session:
         """Master the next golden records that the initial load took in."""
         with db.transaction(self.hub):
             checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
-            after = mastering.assemble(
+            after = assembling.assemble(
                 self.hub,
                 after=self.state.assembled or 0,
                 limit=_ASSEMBLED_AT_ONCE,

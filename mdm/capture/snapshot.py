@@ -13,7 +13,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
-from mdm import db, mastering
+from mdm import assembling, db, mastering
 from mdm.capture import checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
 from mdm.capture.catalog import CapturedTable
@@ -125,7 +125,7 @@ class InitialLoad:
         with db.transaction(hub):
             checkpoint.fence(hub, self.captured.source_id, self.worker)
             for part in mapping.split(mapped, rows=self.captured.batch_rows):
-                isolating.master(hub, part, mastering.load)
+                isolating.master(hub, part, assembling.load)
             loads.finish_chunk(
                 hub,
                 self.captured.source_id,

@@ -24,12 +24,6 @@ _Reveal = Annotated[bool, typer.Option("--reveal", help="Show MPANs and what ide
 _Code = Annotated[int, typer.Argument(help="The rule's number, as 'mdm rules list' shows it.")]
 
 
-class RuleUntriable(MdmError):
-    """Nothing is stored that the rule reads."""
-
-    exit_code = 2
-
-
 PAGE = Path("docs") / "rules.md"
 
 
@@ -133,15 +127,13 @@ def try_(
 
 def _try_rule(rule: "Rule", *, sample: int | None, reveal: bool, as_json: bool) -> None:
     from golden_records import rule_trials
+    from mdm.stewardship import corrections
+    from rules.model import Scope
 
+    stored = corrections.messages if rule.scope is Scope.MESSAGE else None
     with _reading() as connection, _progress(f"rule {rule.code}", as_json=as_json) as advance:
         rule_trials.tune(connection)
-        try:
-            trial = rule_trials.run(connection, rule, sample=sample, advance=advance)
-        except rule_trials.NoRows as absent:
-            raise RuleUntriable(
-                f"Rule {rule.code} cannot be tried: {absent} Its messages are checked as they come."
-            ) from None
+        trial = rule_trials.run(connection, rule, sample=sample, advance=advance, stored=stored)
     told = trial.as_json(reveal=reveal)
     typer.echo(json.dumps(told, default=str) if as_json else "\n".join(_rule_lines(rule, trial, told)))
 

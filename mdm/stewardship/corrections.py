@@ -199,6 +199,16 @@ with said as (
 select correction_id from changed
 """  # noqa: S608 - made of constants
 
+# A refused reply is not kept, so that a reference that stands twice has come past the check.
+_MESSAGES = """
+select c.reference || ' entry ' || m.seq as record, c.golden_id, c.source_id, c.item_group, m.sender, m.reference,
+       m.times_used
+from (select recipient as sender, seq, correction_id, sender_reference as reference,
+             count(*) over (partition by recipient, sender_reference)::int as times_used
+      from hub.correction_entry where sender_reference is not null) m
+join hub.correction c using (correction_id) where {among}
+"""
+
 _AWAITED = "select exists (select from hub.correction where closed_at is null)"
 
 
@@ -266,6 +276,14 @@ def question(
 def view(recipient: str, *, after: int, limit: int) -> Question[Entry]:
     """Ask for the entries of an owner's view after a sequence number, in their order."""
     return Question(text=_VIEW, parameters={"recipient": recipient, "after": after, "limit": limit}, row=Entry)
+
+
+def messages(chosen: str | None = None) -> str:
+    """Return the select of the replies kept, as rows of the scope of messages (golden_records.scopes), with `record`.
+
+    `chosen` is a SQL subselect of golden ids; without it all are read.
+    """
+    return _MESSAGES.format(among="true" if chosen is None else f"c.golden_id in ({chosen})")
 
 
 def look(connection: psycopg.Connection) -> psycopg.Cursor:

@@ -11,7 +11,7 @@ import polars as pl
 
 from golden_records import reference
 from golden_records.reference import SourceSystem
-from mdm import db, mastering
+from mdm import assembling, db, mastering
 from mdm.capture import sources
 from mdm.capture.frames import Batch
 from mdm.capture.mapping import Mapper
@@ -71,7 +71,7 @@ def _load(hub_dsn: str, dsns: Dsns) -> None:
             with hub.transaction():
                 mapped = Mapper(source=declared, source_id=source_id).map(_snapshot(dsns[source]))
                 in_order = mapped.changes.with_columns(pl.col("change_no").alias("ordinal"))
-                mastering.load(hub, replace(mapped, changes=in_order))
+                assembling.load(hub, replace(mapped, changes=in_order))
         _assemble(hub)
 
 
@@ -79,7 +79,7 @@ def _assemble(hub: db.Connection) -> None:
     after: int | None = 0
     while after is not None:
         with hub.transaction():
-            after = mastering.assemble(hub, after=after, limit=5_000, now=datetime.now(UTC))
+            after = assembling.assemble(hub, after=after, limit=5_000, now=datetime.now(UTC))
             mastering.finish(hub)
 
 

@@ -1,19 +1,20 @@
 """A hub with the market's sources registered, and a way to master batches in it as a worker does."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 import psycopg
 import pytest
 
 from golden_records import reference
 from golden_records.reference import SourceSystem
-from mdm import db, mastering
+from mdm import assembling, db, mastering
 from mdm.embedded import EmbeddedServer
 from mdm.mastering import Outcome
 from tests import databases, factories
 from tests.conftest import HUB_TEMPLATE
-from tests.factories import Transaction
+from tests.factories import Transaction, mpan
 
 SYSTEMS = (
     SourceSystem(name="smrs10", kind="SMRS", participant="EELC", distributors=("10",)),
@@ -22,6 +23,9 @@ SYSTEMS = (
     SourceSystem(name="msa", kind="MSA", participant="ADVA"),
     SourceSystem(name="mds", kind="MDS", participant="MDSX"),
 )
+
+KEYS = (mpan(number) for number in count(50_000))
+"""Keys of points that no other test of a shared hub speaks of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,17 @@ class Hub:
         """Master the changes as one transaction of the source."""
         return self.master(source, Transaction(changes=changes))
 
+    def load(self, source: str, *changes: factories.Change) -> None:
+        """Take the changes in as a snapshot of the source, and assemble what they tell of."""
+        read = Transaction(changes=[replace(change, op="r") for change in changes])
+        with self.connection.transaction():
+            assembling.load(self.connection, factories.batch(self.sources[source], read))
+        after: int | None = 0
+        while after is not None:
+            with self.connection.transaction():
+                after = assembling.assemble(self.connection, after=after, limit=100, now=factories.NOW)
+                mastering.finish(self.connection)
+
     def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
         """Return all rows of a query."""
         return self.connection.execute(query, parameters or None).fetchall()
@@ -58,6 +73,11 @@ def open_hub_session(connection: psycopg.Connection) -> Hub:
     with connection.transaction():
         sources = {system.name: reference.register(connection, system) for system in SYSTEMS}
     return Hub(connection=connection, sources=sources)
+
+
+@pytest.fixture
+def key() -> str:
+    return next(KEYS)
 
 
 @pytest.fixture

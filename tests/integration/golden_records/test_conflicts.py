@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from golden_records import conflicts
-from mdm import mastering
+from mdm import assembling, mastering
 from tests import factories
 from tests.factories import NOW, Change, Transaction, address, appointment, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
@@ -326,11 +326,11 @@ def test_opening_change_and_end_of_a_conflict_are_told_to_whoever_keeps_tasks(hu
 def test_what_loads_one_source_after_another_leave_differing_is_found_once(hub: Hub) -> None:
     def load(source: str, *changes: Change) -> None:
         with hub.connection.transaction():
-            mastering.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
+            assembling.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
         after: int | None = 0
         while after is not None:
             with hub.connection.transaction():
-                after = mastering.assemble(hub.connection, after=after, limit=10, now=NOW)
+                after = assembling.assemble(hub.connection, after=after, limit=10, now=NOW)
                 mastering.finish(hub.connection)
 
     load("mds", supplied("BRIM"), point(KEY, "dcc", dcc_service_flag="I"))

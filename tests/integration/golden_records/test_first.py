@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm import mastering
+from mdm import assembling, mastering
 from tests import factories
 from tests.factories import NOW, Change, Transaction, address, appointment, meter, mpan, point, record
 from tests.integration.golden_records.conftest import Hub
@@ -135,7 +135,7 @@ def _take_in(hub: Hub, source: str, loads: Sequence[Load]) -> None:
     if source == "mss":
         for number, key in enumerate(OLD, start=1):
             changes += [meter(key, f"OLD{number}", location="B"), appointment(key, contract_reference=f"OLD{number}")]
-    mastering.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
+    assembling.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
 
 
 def _assembled(hub: Hub, *, limit: int) -> dict[str, list[tuple[object, ...]]]:
@@ -151,7 +151,7 @@ def _assembled(hub: Hub, *, limit: int) -> dict[str, list[tuple[object, ...]]]:
 def _assemble(hub: Hub, limit: int, now: datetime) -> None:
     after: int | None = 0
     while after is not None:
-        after = mastering.assemble(hub.connection, after=after, limit=limit, now=now)
+        after = assembling.assemble(hub.connection, after=after, limit=limit, now=now)
 
 
 def _texts(columns: str) -> str:

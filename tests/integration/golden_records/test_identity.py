@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from golden_records import identity, staging
-from mdm import mastering
+from mdm import claiming, mastering
 from tests import factories
 from tests.factories import Change, Transaction, address, batch, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
@@ -212,7 +212,7 @@ def test_keys_are_claimed_ahead_once_and_mastering_claims_no_more(hub: Hub, coun
     claimed = []
     for _ in range(2):
         with hub.connection.transaction():
-            mastering.claim(hub.connection, part)
+            claiming.claim(hub.connection, part)
         claimed.append(hub.rows("select entity, count(*) from golden.crosswalk group by 1 order by 1"))
     with hub.connection.transaction():
         mastering.apply(hub.connection, part)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from golden_records import loaded
-from mdm import mastering
+from mdm import assembling, mastering
 from tests import factories
 from tests.factories import Change, Transaction, address, appointment, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
@@ -14,14 +14,14 @@ KEY = mpan(1)
 
 def _load(hub: Hub, source: str, *changes: Change) -> None:
     with hub.connection.transaction():
-        mastering.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
+        assembling.load(hub.connection, factories.batch(hub.sources[source], Transaction(changes=changes)))
 
 
 def _assemble(hub: Hub, limit: int = 2) -> None:
     after: int | None = 0
     while after is not None:
         with hub.connection.transaction():
-            after = mastering.assemble(hub.connection, after=after, limit=limit, now=datetime.now(UTC))
+            after = assembling.assemble(hub.connection, after=after, limit=limit, now=datetime.now(UTC))
             mastering.finish(hub.connection)
 
 
@@ -77,7 +77,7 @@ def test_a_source_that_loads_later_adds_to_what_is_assembled(hub: Hub) -> None:
 def test_a_range_that_is_rolled_back_is_assembled_by_the_next(hub: Hub) -> None:
     _load(hub, "smrs10", point(KEY, mpan_status="R"))
     with hub.connection.transaction(force_rollback=True):
-        mastering.assemble(hub.connection, after=3 << 56, limit=10, now=datetime.now(UTC))
+        assembling.assemble(hub.connection, after=3 << 56, limit=10, now=datetime.now(UTC))
 
     _assemble(hub)
 
@@ -94,7 +94,7 @@ def test_what_several_sources_list_is_cut_into_batches_in_which_each_golden_reco
     _load(hub, "mss", *(point(mpan(number), "energisation", energisation_status="E") for number in range(3, 8)))
 
     with hub.connection.transaction():
-        mastering.assemble(hub.connection, after=3 << 56, limit=3, now=datetime.now(UTC))
+        assembling.assemble(hub.connection, after=3 << 56, limit=3, now=datetime.now(UTC))
 
     listed = [ids for (ids,) in hub.rows("select golden_ids from golden.loaded where is_batch order by loaded_id")]
     points = [golden_id for (golden_id,) in hub.rows("select golden_id from golden.golden_record order by 1")]

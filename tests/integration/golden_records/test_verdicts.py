@@ -1,37 +1,19 @@
 """What stands against golden records: opened, closed and told as subjects, and always what the audit finds."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import count
-from typing import Any
+from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from golden_records import reference, verdicts
+from golden_records import reference
 from mdm import mastering
 from rules import registry
 from tests import factories
-from tests.factories import NOW, Change, Transaction, appointment, contract, meter, mpan, point
-from tests.integration.golden_records.conftest import Hub
-from tests.integration.golden_records.market_facts import day, later_appointment, linked, provided, supplied
-from tests.integration.golden_records.verdicts_of import audited, open_violations, rules_against
-
-KEYS = (mpan(number) for number in count(50_000))
-
-
-@pytest.fixture
-def key() -> str:
-    return next(KEYS)
-
-
-def _held(hub: Hub, key: str) -> list[tuple[object, ...]]:
-    return hub.rows(
-        "select rules, outcome, note from golden.quarantine where point_key = %s order by quarantine_id", key
-    )
+from tests.factories import Change, Transaction, appointment, contract, meter, point
+from tests.integration.golden_records.conftest import KEYS, Hub
+from tests.integration.golden_records.market_facts import day, linked, supplied
+from tests.integration.golden_records.verdicts_of import audited, held, open_violations, rules_against
 
 
 def _standing(hub: Hub, key: str) -> list[tuple[object, ...]]:
@@ -49,7 +31,7 @@ def test_the_last_good_value_stays_when_its_successor_is_held(shared_hub: Hub, k
     )
 
     assert shared_hub.rows("select contract_reference from golden.appointment where mpan = %s", key) == [("C1",)]
-    assert _held(shared_hub, key) == [([12], None, None)]
+    assert held(shared_hub, key) == [([12], None, None)]
 
 
 def test_what_becomes_wrong_by_another_change_stays_mastered_and_stands_as_an_error(shared_hub: Hub, key: str) -> None:
@@ -64,11 +46,21 @@ def test_what_becomes_wrong_by_another_change_stays_mastered_and_stands_as_an_er
     assert _standing(shared_hub, key) == [(13, "E", False, "healed: the rule no longer speaks against it")]
 
 
+def test_a_link_to_a_point_that_nobody_knows_is_judged_anew_when_its_own_point_changes(
+    shared_hub: Hub, key: str
+) -> None:
+    shared_hub.change("smrs10", linked(key, next(KEYS), "SECONDARY"))
+    shared_hub.change("smrs10", point(key, "direction", energy_direction="E"))
+
+    assert rules_against(shared_hub, key) == {22}
+    assert open_violations(shared_hub) == audited(shared_hub)
+
+
 def test_a_held_record_that_heals_closes_with_a_note(shared_hub: Hub, key: str) -> None:
     shared_hub.change("smrs10", appointment(key, agreed=False, contract_reference=key[6:12]))
     shared_hub.change("msa", contract(key[6:12]))
 
-    assert _held(shared_hub, key) == [([12], "mastered", "healed: it agrees with what is known by now")]
+    assert held(shared_hub, key) == [([12], "mastered", "healed: it agrees with what is known by now")]
     assert shared_hub.rows("select contract_reference from golden.appointment where mpan = %s", key) == [(key[6:12],)]
 
 
@@ -90,7 +82,7 @@ def test_groups_that_go_together_are_held_until_all_are_there_and_heal_together(
 
     assert before == [("W", "S", True)]
     assert shared_hub.rows(golden, key) == [("U", "U", False)]
-    assert [outcome for _, outcome, _ in _held(shared_hub, key)] == ["mastered", "mastered"]
+    assert [outcome for _, outcome, _ in held(shared_hub, key)] == ["mastered", "mastered"]
 
 
 def test_what_heals_later_in_the_same_batch_is_mastered_with_it(shared_hub: Hub, key: str) -> None:
@@ -101,7 +93,7 @@ def test_what_heals_later_in_the_same_batch_is_mastered_with_it(shared_hub: Hub,
         Transaction(changes=[point(key, "segment", market_segment="S")]),
     )
 
-    assert [(rules, outcome) for rules, outcome, _ in _held(shared_hub, key)] == [([14], "mastered")]
+    assert [(rules, outcome) for rules, outcome, _ in held(shared_hub, key)] == [([14], "mastered")]
     assert shared_hub.rows("select role from golden.appointment where mpan = %s", key) == [("MSS",)]
 
 
@@ -110,7 +102,7 @@ def test_all_rules_that_speak_against_a_held_record_are_named(shared_hub: Hub, k
     shared_hub.change("smrs10", point(key, "segment", market_segment="A"))
     shared_hub.change("smrs10", appointment(key, agreed=False, contract_reference=key[6:12]))
 
-    assert _held(shared_hub, key) == [([13, 14], None, None)]
+    assert held(shared_hub, key) == [([13, 14], None, None)]
 
 
 def test_what_is_opened_and_closed_is_told_as_subjects(shared_hub: Hub, key: str) -> None:
@@ -151,88 +143,17 @@ def test_supplier_periods_meet_on_the_day_on_which_the_clocks_change(
     assert rules_against(shared_hub, key) == rules
 
 
-@pytest.mark.parametrize(
-    ("committed", "since", "rules"),
-    [
-        # Half past eleven at night in summer is the next day here.
-        (datetime(2025, 6, 30, 23, 30, tzinfo=UTC), "2025-07-29", set()),
-        (datetime(2025, 6, 30, 23, 30, tzinfo=UTC), "2025-07-30", {8}),
-        (datetime(2025, 6, 30, 22, 30, tzinfo=UTC), "2025-07-29", {8}),
-        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "2026-01-28", set()),
-        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "2026-01-29", {8}),
-    ],
-)
-def test_notice_is_counted_in_local_days(
-    shared_hub: Hub, key: str, committed: datetime, since: str, rules: set[int]
-) -> None:
-    proposed = appointment(key, op="c", appointed_from=since, status="accepted")
-
-    shared_hub.master("smrs10", Transaction(changes=[proposed], committed_at=committed))
-
-    assert rules_against(shared_hub, key) == rules
-
-
-@pytest.mark.parametrize(("since", "rules"), [("2026-01-15", set()), ("2026-01-14", {9})])
-def test_a_proposal_may_begin_on_the_day_on_which_it_is_made(
-    shared_hub: Hub, key: str, since: str, rules: set[int]
-) -> None:
-    shared_hub.change("smrs10", appointment(key, appointed_from=since, status="proposed"))
-
-    assert rules_against(shared_hub, key) == rules
-
-
-@pytest.mark.parametrize("days", [425, 426])
-def test_an_appointment_is_asked_for_within_the_retrospection_limit(shared_hub: Hub, key: str, days: int) -> None:
-    since = (NOW - timedelta(days=days)).date().isoformat()
-
-    shared_hub.change("smrs10", appointment(key, op="c", appointed_from=since))
-
-    assert rules_against(shared_hub, key) == (set() if days == 425 else {10})
-
-
-def test_a_later_word_on_an_appointment_is_not_judged_by_the_day_on_which_it_comes(shared_hub: Hub, key: str) -> None:
-    since = (NOW - timedelta(days=425)).date().isoformat()
-    later = Transaction(
-        changes=[appointment(key, appointed_from=since, status="accepted")], committed_at=NOW + timedelta(900)
-    )
-
-    shared_hub.change("smrs10", appointment(key, op="c", appointed_from=since))
-    shared_hub.master("smrs10", later)
-
-    assert rules_against(shared_hub, key) == set()
-
-
-def test_history_of_an_initial_load_is_not_judged_by_the_day_on_which_it_came(shared_hub: Hub, key: str) -> None:
-    old = replace(appointment(key, appointed_from="2001-01-01"), op="r")
-    with shared_hub.connection.transaction():
-        mastering.load(shared_hub.connection, factories.batch(shared_hub.sources["smrs10"], Transaction(changes=[old])))
-    _assemble(shared_hub)
-
-    assert rules_against(shared_hub, key) == set()
-
-
 def test_a_load_holds_back_what_breaks_a_rule_across_records(shared_hub: Hub, key: str) -> None:
-    changes = [
+    shared_hub.load(
+        "smrs10",
         appointment(key),
         supplied(key, "SUPB", day(2020, 1, 1)),
         meter(key, f"L{key[3:12]}"),
         point(key, "connection", connection_type="U"),
-    ]
-    with shared_hub.connection.transaction():
-        loaded = Transaction(changes=[replace(change, op="r") for change in changes])
-        mastering.load(shared_hub.connection, factories.batch(shared_hub.sources["smrs10"], loaded))
-    _assemble(shared_hub)
+    )
 
-    assert sorted(rules for rules, _, _ in _held(shared_hub, key)) == [[6], [16]]  # type: ignore[type-var]
+    assert sorted(rules for rules, _, _ in held(shared_hub, key)) == [[6], [16]]  # type: ignore[type-var]
     assert open_violations(shared_hub) == audited(shared_hub)
-
-
-def _assemble(hub: Hub) -> None:
-    place: int | None = 0
-    while place is not None:
-        with hub.connection.transaction():
-            place = mastering.assemble(hub.connection, after=place, limit=100, now=NOW)
-            mastering.finish(hub.connection)
 
 
 def test_an_operator_is_appointed_in_its_distributors_areas_alone(shared_hub: Hub) -> None:
@@ -269,12 +190,12 @@ def test_a_rule_that_is_off_holds_nothing_and_a_parameter_counts(hub: Hub) -> No
 
     hub.change("smrs10", point(off, "segment", market_segment="A"), appointment(off))
     hub.change("smrs10", appointment(far, op="c", appointed_from="2026-03-01", status="accepted"))
-    held = rules_against(hub, off, far)
+    broken = rules_against(hub, off, far)
     registry.configure({})
     hub.change("smrs10", point(off, "segment", market_segment="U"))
     hub.change("smrs10", point(far, "segment", market_segment="S"))
 
-    assert held == set()
+    assert broken == set()
     assert rules_against(hub, off, far) == {8, 14}
     hub.change("smrs10", point(off, "segment", market_segment="S"))
     assert open_violations(hub) == audited(hub)
@@ -292,118 +213,3 @@ def test_versions_name_the_rules_as_they_are_configured(shared_hub: Hub) -> None
         )
         == "60"
     )
-
-
-NUMBERED = count(80_000)
-_DAYS = st.sampled_from(["2025-01-01", "2025-01-02", "2025-03-30", "2025-06-01", "2026-01-15"])
-
-
-@st.composite
-def _changes(draw: st.DrawFn, first: int) -> list[tuple[str, Change]]:
-    """Draw what systems tell of two points, right or wrong."""
-    keys = mpan(first), mpan(first + 1)
-    return [draw(_change(keys)) for _ in range(draw(st.integers(2, 7)))]
-
-
-@st.composite
-def _change(draw: st.DrawFn, keys: tuple[str, str]) -> tuple[str, Change]:
-    key, other = draw(st.sampled_from([keys, keys[::-1]]))
-    since, until = draw(_DAYS), draw(st.none() | _DAYS)
-    source = draw(st.sampled_from(["smrs10", "smrs10", "smrs10", "mds", "mss"]))
-    supplier = draw(st.sampled_from(["SUPA", "SUPB", "ZZZZ"]))
-    serial = draw(st.sampled_from([f"L {key[4:12]}", f"L{key[4:12]}", f"L{keys[0][4:12]}", "UNKNOWN"]))
-    changes: list[Any] = [
-        lambda: point(
-            key,
-            mpan_status=draw(st.sampled_from("NRTX")),
-            created_date=since,
-            disconnection_date=draw(st.none() | _DAYS),
-        ),
-        lambda: point(key, "segment", market_segment=draw(st.sampled_from("SAU"))),
-        lambda: point(key, "connection", connection_type=draw(st.sampled_from("WLU"))),
-        lambda: point(key, "metered", metered_indicator=draw(st.booleans())),
-        lambda: point(key, "direction", energy_direction=draw(st.sampled_from("IE"))),
-        lambda: point(key, "energisation", energisation_status=draw(st.sampled_from("ED"))),
-        lambda: point(key, "gsp", gsp_group=draw(st.sampled_from(["_A", "_P"])), gsp_from=since),
-        lambda: point(key, "consent", consent_granularity=draw(st.sampled_from("HN"))),
-        lambda: point(key, "profile", profile_class=draw(st.sampled_from(["1", "9", None])), ssc="0393"),
-        lambda: point(key, "dcc", dcc_service_flag=draw(st.sampled_from("AN"))),
-        lambda: point(key, "duos", row=since, at={"effective_from": _moment(since)}, duos_tariff="D01"),
-        lambda: supplied(
-            key,
-            supplier,
-            _moment(since),
-            _moment(until) + timedelta(1) if until else None,
-            op=draw(st.sampled_from("uud")),
-        ),
-        lambda: linked(key, draw(st.sampled_from([other, mpan(1)])), draw(st.sampled_from(["IMPORT", "SECONDARY"]))),
-        lambda: linked(key, other, "EXPORT", op=draw(st.sampled_from("uud"))),
-        lambda: later_appointment(
-            key,
-            since,
-            role=draw(st.sampled_from(["MSS", "MSA"])),
-            status=draw(st.sampled_from(["proposed", "accepted", "active", "lapsed", "de-appointed"])),
-            appointed_to=until,
-            supplier_mpid=draw(st.sampled_from(["SUPA", "SUPB"])),
-            agreed=draw(st.booleans()),
-            op=draw(st.sampled_from("uuud")),
-        ),
-        lambda: contract("C1", supplier="SUPB", segments=draw(st.sampled_from(["S", "SA"])), contract_to=until),
-        lambda: meter(
-            key,
-            serial,
-            make=draw(st.sampled_from(["LANDIS", "ELSTER"])),
-            installation_date=since,
-            removal_date=until,
-            meter_type=draw(st.sampled_from(["N", "S2A", "ZZZ", None])),
-            op=draw(st.sampled_from("uuud")),
-        ),
-        lambda: provided(key, f"L{key[4:12]}", since, draw(st.sampled_from(["MAPL", "ZZZZ"]))),
-        lambda: factories.address(
-            key,
-            uprn=key[:12],
-            text=draw(st.sampled_from(["1 HIGH ST", "UNKNOWN", "1, HIGH ST"])),
-            postcode=draw(st.sampled_from(["BA1 1AA", "NONE"])),
-        ),
-    ]
-    return source, draw(st.sampled_from(changes))()
-
-
-def _moment(day_of: str) -> datetime:
-    return datetime.fromisoformat(day_of).replace(tzinfo=UTC)
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_inline_and_audit_give_the_same_verdicts(shared_hub: Hub, data: st.DataObject) -> None:
-    first = next(NUMBERED) * 2
-    told = data.draw(_changes(first))
-    if data.draw(st.booleans(), label="in one batch of each source"):
-        for source in dict.fromkeys(source for source, _ in told):
-            shared_hub.master(source, *(Transaction(changes=[change]) for named, change in told if named == source))
-    else:
-        for source, change in told:
-            shared_hub.change(source, change)
-
-    assert open_violations(shared_hub) == audited(shared_hub)
-
-
-_LARGE = {"metering_point", "meter", "appointment", "address", "source_record", "crosswalk", "violation", "journal"}
-
-
-def test_the_verdicts_of_one_point_are_found_by_indexes(shared_hub: Hub, key: str) -> None:
-    shared_hub.change("smrs10", point(key, mpan_status="R"), appointment(key), meter(key, f"L{key[3:12]}"))
-    shared_hub.connection.execute("analyze")
-    with shared_hub.connection.transaction():
-        for statement in verdicts.statements(registry.edition()):
-            plan = shared_hub.value(f"explain (format json) {statement}")
-            scans = [*_scans(plan[0]["Plan"])]  # type: ignore[index]
-            assert not [each for each in scans if not each[1]], json.dumps(scans)
-
-
-def _scans(node: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Yield each scan of a large table, and whether an index finds its rows."""
-    if node.get("Relation Name") in _LARGE and node.get("Schema", "golden") == "golden" and "Scan" in node["Node Type"]:
-        yield node["Relation Name"], "Index Cond" in node or node["Node Type"] == "Bitmap Heap Scan"
-    for child in node.get("Plans", ()):
-        yield from _scans(child)

@@ -31,6 +31,13 @@ def _audited(hub: Hub) -> Iterator[Standing]:
                 yield rule.code, golden_id, told
 
 
+def held(hub: Hub, key: str) -> list[tuple[object, ...]]:
+    """Return the rules, outcome and note of all that was ever held back of a point, as it came."""
+    return hub.rows(
+        "select rules, outcome, note from golden.quarantine where point_key = %s order by quarantine_id", key
+    )
+
+
 def rules_against(hub: Hub, *mpans: str) -> set[int]:
     """Return the rules that speak against what these points are or have: mastered, or held."""
     rows = hub.rows(

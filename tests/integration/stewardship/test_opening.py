@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from golden_records import staging
-from mdm import db, mastering
+from mdm import assembling, db, mastering
 from mdm.stewardship import opening, tasks
 from mdm.stewardship.tasks import Outcome, State, Task
 from mdm.stewardship.terms import Terms
@@ -148,11 +148,11 @@ def test_what_an_initial_load_brings_is_followed_too(desk: Desk) -> None:
     for source, segment in (("smrs10", "S"), ("mds", "A")):
         with desk.hub.connection.transaction():
             loaded = Transaction(changes=[point(mpan(12), "segment", market_segment=segment)])
-            mastering.load(desk.hub.connection, factories.batch(desk.hub.sources[source], loaded))
+            assembling.load(desk.hub.connection, factories.batch(desk.hub.sources[source], loaded))
     after: int | None = 0
     while after is not None:
         with desk.hub.connection.transaction():
-            after = mastering.assemble(desk.hub.connection, after=after, limit=10, now=factories.NOW)
+            after = assembling.assemble(desk.hub.connection, after=after, limit=10, now=factories.NOW)
             mastering.finish(desk.hub.connection)
 
     assert desk.of_point(12).state is State.OPEN

@@ -1,0 +1,113 @@
+"""Assembling: the loads of sources are taken in chunk by chunk, and mastered together once they stand in the store.
+
+Golden records of which there is no version yet get their first one by a shorter way, with the same outcome.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import psycopg
+
+from golden_records import (
+    assembly,
+    catalogue,
+    conflicts,
+    crossing,
+    due,
+    first,
+    healing,
+    identity,
+    journal,
+    loaded,
+    quarantine,
+    source_records,
+    staging,
+    survivorship,
+    unmatched,
+)
+from golden_records.due import Cause
+from mdm import mastering
+from mdm.mastering import MappedBatch, Mastered, Outcome
+from mdm.stewardship import opening
+
+_LOADED = Cause(relation="golden.source_record")
+_PASS_BITS = 56
+
+
+def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+    """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
+    violations = mastering.stage(connection, batch)
+    identity.resolve(connection)
+    source_records.write_loaded(connection)
+    loaded.add(connection)
+    opening.follow(connection)
+    return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
+
+
+def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: datetime) -> int | None:
+    """Master the next golden records that loads took in, of whatever source; return where to go on, None at the end.
+
+    `after` and the result are opaque: begin with 0. Call it in a transaction of its own that ends with
+    mastering.finish.
+    """
+    stage = after >> _PASS_BITS
+    if loaded.cut(connection, stage=stage, limit=limit):
+        return stage << _PASS_BITS
+    taken = loaded.take(connection, stage=stage)
+    if taken:
+        master = partial(_master, golden_ids=taken, entities=loaded.PASSES[stage], now=now)
+        mastering.master_stored(connection, taken, master, now=now, cause=_LOADED)
+        for quarantine_id in healing.list_waiting(connection, taken):
+            mastering.retry(connection, now=now, after=quarantine_id - 1, limit=1)
+        return (stage << _PASS_BITS) | taken[-1]
+    following = loaded.find_pass(connection)
+    return None if following is None else following << _PASS_BITS
+
+
+def _master(
+    connection: psycopg.Connection, *, golden_ids: list[int], entities: Sequence[str], now: datetime
+) -> Mastered:
+    if first.are_new(connection, golden_ids):
+        return _master_first(connection, entities, now)
+    return mastering.master_staged(connection, is_decided=False)
+
+
+def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> Mastered:
+    """Master golden records of which there is no version yet: it comes to what the general way makes of them."""
+    groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
+    violations = 0
+    while found := _choose_first(connection, groups, now):
+        if identity.lock_awaited(connection) and not (found := crossing.check_again(connection, groups)):
+            break
+        quarantine.hold_versions(connection)
+        survivorship.clear(connection)
+        violations += found
+    with staging.pipelined(connection):
+        first.assemble(connection, entities=entities, now=now)
+        if "appointment" in entities:
+            _follow_appointments(connection)
+        conflicts.settle(connection, source_id=journal.HUB, groups=groups)
+        due.note(connection)
+        if groups & {"address", "asset", "appointment"}:
+            unmatched.note(connection)
+    return Mastered(violations=violations, settled=None)
+
+
+def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
+    with staging.pipelined(connection):
+        if groups & {*survivorship.AT_POINT}:
+            survivorship.add_asides(connection, survivorship.AT_POINT)
+            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
+        first.choose(connection, now=now)
+        if "registration" in groups:
+            survivorship.add_events(connection, crossing.STATE_GROUPS)
+        return crossing.check(connection, groups)
+
+
+def _follow_appointments(connection: psycopg.Connection) -> None:
+    """Master what follows from appointments to points that are there already, as when a source is loaded later."""
+    survivorship.propagate_appointments(connection)
+    if survivorship.are_followed(connection):
+        survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
+        assembly.assemble(connection, source_id=journal.HUB, entities=("metering_point", "meter"))
