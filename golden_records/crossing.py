@@ -257,7 +257,7 @@ _APPOINTMENT_AT_POINT = f"""
            ({_of_point("link_kind")}) is not distinct from 'PRIMARY' as is_related_secondary,
 {
     asof.DAY_ASKED.format(
-        change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")", first_day="a.appointed_from"
+        change_id="coalesce(b.asked_id, " + _CHANGE_OF.format("appointed_from") + ")", first_day="s.appointed_from"
     )
 }
                as asked_on,

@@ -98,6 +98,11 @@ class Desk:
         with db.transaction(self.hub.connection):
             return approving.approve(self.hub.connection, decision.decision_id, by=by, at=now())
 
+    def open_graced(self, now: datetime) -> None:
+        """Open the tasks of the conflicts whose grace is over by then."""
+        with self.hub.connection.transaction():
+            mastering.open_graced(self.hub.connection, after=now - timedelta(days=1), now=now)
+
     def come_due(self, at: datetime) -> None:
         """Do what is due by a moment."""
         with db.transaction(self.hub.connection):

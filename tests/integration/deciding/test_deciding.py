@@ -258,6 +258,7 @@ def test_an_override_with_an_end_and_a_review_keeps_them(desk: Desk) -> None:
     assert desk.live(golden_id) == []
     desk.come_due(ends)
     assert desk.segment(23) == "S"
+    desk.open_graced(ends + timedelta(minutes=5))
     assert [task.kind for task in desk.live(golden_id)] == ["conflict"]
 
 
