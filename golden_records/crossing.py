@@ -10,7 +10,7 @@ from functools import cache
 
 import psycopg
 
-from golden_records import asof, catalogue, checks, staging
+from golden_records import asof, catalogue, checks, doubting, staging
 from rules import registry
 from rules.model import Scope
 
@@ -118,7 +118,7 @@ _POINT = f"""
     from (select distinct golden_id, tx from stage_event
           where entity = 'metering_point' and not is_aside
             and item_group in ({", ".join(repr(group) for group in _JUDGED_GROUPS)})
-            and {staging.DOUBTED.format("golden_id")}) u
+            and {doubting.JUDGED.format("golden_id")}) u
     left join stage_state st on st.golden_id = u.golden_id and st.tx = u.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = u.golden_id offset 0) g on true"""
 
@@ -129,7 +129,7 @@ _SUPPLIER_PERIOD = f"""
     left join lateral ({
     asof.EARLIER_PERIODS.format(records=asof.staged_records("r.golden_id", "supplier", told="sp.told"), record="r")
 }) o on true
-    where r.op = 'u' and r.item_group = 'supplier' and {staging.DOUBTED.format("r.golden_id")}"""
+    where r.op = 'u' and r.item_group = 'supplier' and {doubting.JUDGED.format("r.golden_id")}"""
 
 _PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
@@ -156,7 +156,7 @@ _LINK = f"""
     left join stage_state sl on sl.golden_id = r.partner_id and sl.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.golden_id offset 0) g on true
     left join lateral (select * from golden.metering_point l where l.golden_id = r.partner_id offset 0) l on true
-    where {staging.DOUBTED.format("r.golden_id")} or {staging.DOUBTED.format("r.partner_id")}"""
+    where {doubting.JUDGED.format("r.golden_id")} or {doubting.JUDGED.format("r.partner_id")}"""
 
 _RECORD_AT_POINT = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
@@ -179,7 +179,7 @@ _RECORD_AT_POINT = f"""
     join stage_version r on coalesce(r.point_id, r.golden_id) = p.golden_id
         and p.from_tx <= r.tx and (p.until_tx is null or p.until_tx > r.tx)
     where r.op = 'u' and p.mpan_status in ('T', 'X') and r.source_id <> 0
-      and r.item_group in ({asof.DATED_GROUPS}) and {staging.DOUBTED.format("p.golden_id")}"""
+      and r.item_group in ({asof.DATED_GROUPS}) and {doubting.JUDGED.format("p.golden_id")}"""
 
 # How much a meter's record says of its meter is known before it is known what survives of it.
 _METER_AT_POINT = f"""
@@ -206,7 +206,7 @@ _METER_AT_POINT = f"""
 } end as day) d on true
     left join stage_state st on st.golden_id = r.point_id and st.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.point_id offset 0) g on true
-    where r.op = 'u' and r.item_group = 'asset' and r.source_id <> 0 and {staging.DOUBTED.format("r.golden_id")}"""
+    where r.op = 'u' and r.item_group = 'asset' and r.source_id <> 0 and {doubting.JUDGED.format("r.golden_id")}"""
 
 _PROVIDER = f"""
     select r.source_id, r.seq, r.source_key, r.item_group, p.mpid as asset_provider_mpid,
@@ -220,7 +220,7 @@ _PROVIDER = f"""
     cross join lateral (select r.item_values ->> 'asset_provider_mpid' as mpid,
                                (r.item_values ->> 'asset_provider_from')::date as day offset 0) p
     where r.op = 'u' and r.item_group = 'provider' and p.mpid is not null
-      and r.source_id <> 0 and {staging.DOUBTED.format("r.golden_id")}"""
+      and r.source_id <> 0 and {doubting.JUDGED.format("r.golden_id")}"""
 
 _SAID_OF = "s.item_values ->> '{0}' as {0}"
 _CHANGE_OF = "coalesce((s.spoken ->> '{0}')::bigint, s.change_id)"
@@ -268,7 +268,7 @@ _APPOINTMENT_AT_POINT = f"""
                (s.item_values ->> 'appointed_from')::date as appointed_from
         from stage_survivor s
         where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null
-          and {staging.DOUBTED.format("s.golden_id")} and exists (
+          and {doubting.JUDGED.format("s.golden_id")} and exists (
             select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx
                 and v.item_group = s.item_group and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})
         offset 0) s
@@ -308,44 +308,6 @@ delete from stage_violation b using stage_version v
 where b.severity = 'E' and v.source_id = b.source_id and v.seq = b.change_no and v.source_key = b.source_key
     and v.item_group = b.item_group
 """
-
-
-# What is held back takes with it what was chosen and judged of its golden record, of the point where that stands or
-# stood, and of all that this part says of what stands there.
-_DOUBT = """
-with broken as (
-    select v.golden_id, v.prior_golden_id, v.point_id from stage_violation b
-    join stage_version v on v.source_id = b.source_id and v.seq = b.change_no and v.source_key = b.source_key
-        and v.item_group = b.item_group
-    where b.severity = 'E'
-), own as (
-    select golden_id from broken union select prior_golden_id from broken
-), doubted as materialized (
-    select golden_id from own where golden_id is not null
-    union select point_id from broken where point_id is not null
-    union select g.metering_point_id from own cross join lateral (
-        select metering_point_id from golden.appointment g where g.golden_id = own.golden_id
-        union all select metering_point_id from golden.meter m where m.golden_id = own.golden_id offset 0) g
-    where g.metering_point_id is not null
-)
-insert into stage_doubted
-select golden_id from doubted
-union select v.golden_id from stage_version v where v.point_id in (select golden_id from doubted)
-union select golden_id from stage_survivor
-where item_group = 'appointment' and (item_values ->> 'metering_point_id')::bigint in (select golden_id from doubted)
-except select golden_id from stage_doubted
-"""
-
-
-def doubt(connection: psycopg.Connection) -> None:
-    """Have what the noted records may change looked at again, once some are held back, and nothing else."""
-    with staging.pipelined(connection), staging.frames_only(connection):
-        connection.execute(_DOUBT)
-
-
-def end_doubt(connection: psycopg.Connection) -> None:
-    """Look at everything again from here on."""
-    connection.execute("truncate stage_doubted")
 
 
 def check_again(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:

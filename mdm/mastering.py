@@ -20,6 +20,7 @@ from golden_records import (
     checks,
     conflicts,
     crossing,
+    doubting,
     due,
     healing,
     identity,
@@ -216,16 +217,16 @@ def _master(
     violations = 0
     # What stands already keeps standing, whatever a decision masters anew: the verdicts speak of it.
     while found := _choose(connection, is_checked=is_checked and not is_decided):
-        crossing.doubt(connection)
+        doubting.begin(connection)
         if identity.lock_awaited(connection) and not (found := _check_again(connection)):
-            crossing.end_doubt(connection)
+            doubting.end(connection)
             break
         quarantine.hold_versions(connection)
         source_records.span(connection)
         survivorship.restart(connection)
         violations += found
     if violations:
-        crossing.end_doubt(connection)
+        doubting.end(connection)
     groups = survivorship.list_groups(connection)
     with staging.pipelined(connection):
         if "appointment" in groups:

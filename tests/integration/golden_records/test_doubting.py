@@ -1,0 +1,32 @@
+"""When records are held back, all that they may change is looked at again, and nothing that is wrong is passed over."""
+
+from tests.factories import appointment, mpan, point
+from tests.integration.golden_records.conftest import Hub
+
+HELD = "select rule, point_key from golden.quarantine where closed_at is null order by rule, point_key"
+
+
+def test_rules_of_the_second_step_are_put_to_what_stands_beside_a_record_that_one_of_the_first_holds(hub: Hub) -> None:
+    hub.change("smrs10", point(mpan(1), mpan_status="T"))
+
+    hub.change("smrs10", appointment(mpan(1)), appointment(mpan(2), status="proposed"))
+
+    assert hub.rows(HELD) == [(4, mpan(1)), (9, mpan(2))]
+
+
+def test_what_stands_beside_a_record_that_is_held_is_chosen_as_without_it(hub: Hub) -> None:
+    hub.change("smrs10", point(mpan(1), mpan_status="T"))
+
+    hub.change(
+        "smrs10",
+        appointment(mpan(1)),
+        appointment(mpan(2)),
+        point(mpan(2), "segment", market_segment="S"),
+        point(mpan(3), "segment", market_segment="A"),
+    )
+
+    assert hub.rows(HELD) == [(4, mpan(1))]
+    segments = """select c.key, g.market_segment from golden.metering_point g join golden.crosswalk c using (golden_id)
+                  where g.market_segment is not null order by c.key"""
+    assert hub.rows(segments) == [(mpan(2), "S"), (mpan(3), "A")]
+    assert hub.rows("select mpan, version from golden.appointment") == [(mpan(2), 1)]
