@@ -214,18 +214,18 @@ def _master(
     Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
     """
     awaited = corrections.look(connection)
-    violations = 0
+    violations, is_doubted = 0, False
     # What stands already keeps standing, whatever a decision masters anew: the verdicts speak of it.
     while found := _choose(connection, is_checked=is_checked and not is_decided):
         doubting.begin(connection)
+        is_doubted = True
         if identity.lock_awaited(connection) and not (found := _check_again(connection)):
-            doubting.end(connection)
             break
         quarantine.hold_versions(connection)
         source_records.span(connection)
         survivorship.restart(connection)
         violations += found
-    if violations:
+    if is_doubted:
         doubting.end(connection)
     groups = survivorship.list_groups(connection)
     with staging.pipelined(connection):

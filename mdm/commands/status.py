@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Group
     from rich.table import Table
@@ -42,8 +42,7 @@ def status(
 
     Example: mdm status --consistency --json
     """
-    from rich.console import Console, Group
-    from rich.live import Live
+    from rich.console import Group
 
     from mdm import db, settings
     from mdm.capture import registration
@@ -67,13 +66,18 @@ def status(
                 typer.echo(_matching(connection))
             return
 
-        def show() -> "Group":
-            return Group(_table(look()), _matching(connection))
+        _show(lambda: Group(_table(look()), _matching(connection)), watch=watch)
 
-        with Live(show(), console=Console(), auto_refresh=False) as live:
-            while watch:
-                time.sleep(1)
-                live.update(show(), refresh=True)
+
+def _show(look: "Callable[[], Group]", *, watch: bool) -> None:
+    """Show what a look gives at a terminal, again every second where it is watched."""
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(look(), console=Console(), auto_refresh=False) as live:
+        while watch:
+            time.sleep(1)
+            live.update(look(), refresh=True)
 
 
 def _show_consistency(connection: "Connection", sources: "Sequence[str] | None", *, as_json: bool) -> None:

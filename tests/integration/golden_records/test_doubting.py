@@ -1,6 +1,6 @@
 """When records are held back, all that they may change is looked at again, and nothing that is wrong is passed over."""
 
-from tests.factories import appointment, mpan, point
+from tests.factories import appointment, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
 
 HELD = "select rule, point_key from golden.quarantine where closed_at is null order by rule, point_key"
@@ -30,3 +30,12 @@ def test_what_stands_beside_a_record_that_is_held_is_chosen_as_without_it(hub: H
                   where g.market_segment is not null order by c.key"""
     assert hub.rows(segments) == [(mpan(2), "S"), (mpan(3), "A")]
     assert hub.rows("select mpan, version from golden.appointment") == [(mpan(2), 1)]
+
+
+def test_what_is_chosen_after_appointments_is_chosen_beside_a_record_that_is_held(hub: Hub) -> None:
+    hub.change("smrs10", point(mpan(1), mpan_status="T"))
+
+    hub.change("smrs10", appointment(mpan(1)), meter(mpan(2), "L1"))
+
+    assert hub.rows(HELD) == [(4, mpan(1))]
+    assert hub.rows("select meter_id from golden.meter") == [("L1",)]

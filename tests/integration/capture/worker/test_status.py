@@ -24,6 +24,7 @@ def test_a_streamed_source_shows_its_slot_its_load_and_its_lag(rig: Rig) -> None
     rig.fill(30)
     running = rig.start()
     rig.await_agreement()
+    wait_for(lambda: rig.state() == "streaming")  # golden records agree a moment before
     found = look(rig)
     assert (found.state, found.worker_runs, found.slot_active) == ("streaming", True, True)
     assert (found.wal_status, found.tables_loaded, found.rows_loaded) == ("reserved", 2, 90)
