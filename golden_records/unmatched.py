@@ -19,10 +19,11 @@ class Noted:
     golden_ids: Mapping[str, Sequence[int]]
 
 
+# A first version is one of all groups: it names none.
 _NOTE = """
 insert into golden.unmatched (golden_id, entity)
 select distinct golden_id, entity from stage_delta
-where entity in ('address', 'meter') and item_group in ('address', 'asset')
+where entity in ('address', 'meter') and (item_group is null or item_group in ('address', 'asset'))
 """
 
 

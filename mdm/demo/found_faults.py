@@ -1,5 +1,6 @@
-"""What the hub found of the faults that were planted: the ledger beside quarantine, violations and conflicts."""
+"""What the hub found of the faults that were planted: the ledger beside quarantine, violations, conflicts, matches."""
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,12 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from mdm import db
+from mdm import db, mastering, matching
 from mdm.demo import frames
 from mdm.demo.checks import Check
 from mdm.demo.ledger import Fault
 from rules import registry
 from rules.model import Severity
+
+_LONGEST_RUN = 60.0  # seconds
+_BETWEEN_RUNS = 0.2
 
 COPIES_AGREE = 39
 """The rule that copies agree with their owner's value: what breaks it is a conflict."""
@@ -30,6 +34,8 @@ _CONCERNED = """(
     union all select m.golden_id, p.mpan from golden.source_record m
               join golden.metering_point p on p.golden_id = (m.item_values ->> 'metering_point_id')::bigint
               where m.item_group = 'asset'
+    union all select (a.item_values ->> 'address_id')::bigint, p.mpan from golden.source_record a
+              join golden.metering_point p using (golden_id) where a.item_values ? 'address_id'
     union all select golden_id, mpan from golden.appointment
 )"""
 
@@ -42,6 +48,11 @@ _CONFLICTING = f"""
 select distinct s.name as source, p.mpan
 from golden.conflict c join golden.source_system s using (source_id) join {_CONCERNED} p using (golden_id)
 where c.closed_at is null
+"""
+
+_MATCHING = f"""
+select distinct p.mpan from golden.match m join {_CONCERNED} p on p.golden_id in (m.left_id, m.right_id)
+where m.state = 'open' and m.entity = 'meter'
 """
 
 # What is open, by kind and metering point; of a contract no point is known.
@@ -63,7 +74,7 @@ class Finding(StrEnum):
     QUARANTINE = "quarantine"
     VIOLATION = "violations"
     CONFLICT = "conflicts"
-    UNCHECKED = "no rule for it yet"
+    MATCH = "matches"
     UNDONE = "made good again"
 
 
@@ -80,7 +91,7 @@ class FaultKind:
     @property
     def is_complete(self) -> bool:
         """Whether all are found that can be."""
-        return self.finding in {Finding.UNCHECKED, Finding.UNDONE} or self.found == self.planted
+        return self.finding is Finding.UNDONE or self.found == self.planted
 
     def as_json(self) -> dict[str, Any]:
         """Return the kind as --json prints it."""
@@ -97,6 +108,7 @@ def compare(connection: db.Connection, faults: Sequence[Fault]) -> list[FaultKin
     """Return each kind of fault that was planted, by rule, with how many of it the hub has found."""
     if not faults:
         return []
+    _await_matches(connection)
     planted = pl.DataFrame(
         [(fault.kind, fault.source.value, fault.source_key, fault.mpan) for fault in faults],
         schema=["kind", "source", "source_key", "mpan"],
@@ -104,6 +116,14 @@ def compare(connection: db.Connection, faults: Sequence[Fault]) -> list[FaultKin
     )
     examples = {fault.kind: fault for fault in sorted(faults, key=lambda fault: (fault.rule or 0, fault.kind))}
     return [_kind(connection, planted.filter(pl.col("kind") == kind), one) for kind, one in examples.items()]
+
+
+def _await_matches(connection: db.Connection) -> None:
+    """Look for matches now; where another run is at it, wait for its end first."""
+    mastering.tune(connection)
+    deadline = time.monotonic() + _LONGEST_RUN
+    while matching.run(connection, matching.Scope()) is None and time.monotonic() < deadline:
+        time.sleep(_BETWEEN_RUNS)
 
 
 def compare_lawful(connection: db.Connection, faulty: Collection[str]) -> Check:
@@ -127,7 +147,7 @@ def spoil_records(faults: Iterable[Fault]) -> set[str]:
     return {
         mpan
         for fault in faults
-        if finding(fault.rule, fault.item) in {Finding.QUARANTINE, Finding.UNCHECKED} or fault.item == "meter_id"
+        if finding(fault.rule, fault.item) is Finding.QUARANTINE or fault.item == "meter_id"
         for mpan in fault.mpans
     }
 
@@ -137,8 +157,8 @@ def finding(rule: int | None, item: str) -> Finding:
     if rule is None:
         return Finding.UNDONE
     if rule == COPIES_AGREE:
-        # A copy with another meter id names another meter: nothing says yet that it should be the same one.
-        return Finding.UNCHECKED if item == "meter_id" else Finding.CONFLICT
+        # A copy with another meter id names another meter: that it may be the same one, a match says.
+        return Finding.MATCH if item == "meter_id" else Finding.CONFLICT
     is_error = registry.get(rule).severity is Severity.ERROR
     return Finding.QUARANTINE if is_error else Finding.VIOLATION
 
@@ -160,6 +180,8 @@ def _count(connection: db.Connection, planted: pl.DataFrame, where: Finding, rul
             found = frames.read_from(connection, _VIOLATING.format(rule=rule))
         case Finding.CONFLICT:
             found = frames.read_from(connection, _CONFLICTING)
+        case Finding.MATCH:
+            found = frames.read_from(connection, _MATCHING)
         case _:
             return 0
     return planted.join(found, on=found.columns, how="semi").height

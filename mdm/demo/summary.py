@@ -8,7 +8,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mdm.demo import found_faults
 from mdm.demo.comparison import Comparison
 from mdm.demo.filling import Filled
 from mdm.demo.found_faults import FaultKind, Finding
@@ -67,8 +66,6 @@ def _checks(comparison: Comparison) -> Table:
 def _faults(comparison: Comparison) -> Table:
     table = _table("fault planted", "rule", "planted", "found", "")
     for kind in comparison.faults:
-        if kind.finding is Finding.UNCHECKED:
-            continue
         table.add_row(kind.kind, "" if kind.rule is None else str(kind.rule), str(kind.planted), *_found(kind))
     return table
 
@@ -79,10 +76,6 @@ def _found(kind: FaultKind) -> tuple[str, str]:
     if kind.is_complete:
         return str(kind.found), f"in {kind.finding.value}"
     return str(kind.found), f"MISSED {kind.planted - kind.found} in {kind.finding.value}"
-
-
-def _rule(kind: FaultKind) -> str:
-    return f"{kind.rule} on meter ids" if kind.rule == found_faults.COPIES_AGREE else str(kind.rule)
 
 
 def _table(first: str, *rest: str) -> Table:
@@ -97,12 +90,6 @@ def _table(first: str, *rest: str) -> Table:
 def _closing(ended: Ended) -> list[str]:
     spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in ended.seconds.items())
     lines = [f"Time: {spent}."]
-    unchecked = [kind for kind in ended.comparison.faults if kind.finding is Finding.UNCHECKED]
-    if unchecked:
-        rules = ", ".join(dict.fromkeys(map(_rule, unchecked)))
-        planted = sum(kind.planted for kind in unchecked)
-        faults = "1 more fault breaks a rule" if planted == 1 else f"{planted} more faults break rules"
-        lines.append(f"{faults} that the hub does not check yet: {rules}.")
     if ended.comparison.left_out:
         left_out = ended.comparison.left_out
         lines.append(f"Metering points left out, for a fault that spoils their golden record: {left_out}.")

@@ -54,6 +54,16 @@ def test_what_changed_is_compared_and_a_whole_run_finds_the_same(hub: Hub) -> No
     assert (whole.opened, whole.closed, found(hub)) == (0, 0, [("possible", left, right, "open")])
 
 
+def test_what_an_initial_load_brought_is_compared_without_being_asked_for(hub: Hub) -> None:
+    hub.load(
+        "smrs10",
+        address(mpan(1), uprn=None, text="1 HIGH STREET, BATH"),
+        address(mpan(2), uprn=None, text="1 HIGH ST, BATH"),
+    )
+    done = run(hub)
+    assert (done.compared, done.opened) == (2, 1)
+
+
 def test_a_match_is_gone_when_the_facts_no_longer_say_so_and_opens_when_they_do_again(hub: Hub) -> None:
     left, right = two_alike(hub)
     run(hub)
