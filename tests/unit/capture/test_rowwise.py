@@ -109,7 +109,7 @@ def parsed(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-@hypothesis_settings(max_examples=600)
+@hypothesis_settings(max_examples=600, deadline=None)
 @given(cases())
 def test_few_rows_come_out_as_by_columns(case: tuple[Source, Relation, list[dict[str, Any]]]) -> None:
     one_by_one = mapped(*case)
