@@ -1,5 +1,6 @@
 """mdm capture: changes from a source, into the hub or printed as JSON lines."""
 
+import gc
 import logging
 import os
 import signal
@@ -103,10 +104,12 @@ def _is_given(context: typer.Context, option: str) -> bool:
 def capture_into_hub(names: list[str]) -> None:
     """Run the worker of one source in this process, or one process for each of several."""
     # Workers share the machine, and most batches are small: handing them to a pool of threads takes longer than doing
-    # them. Polars reads this when it is imported, below.
+    # them. Polars and NumPy read this when they are imported, below.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    from mdm import hub, settings
-    from mdm.capture import registration, supervisor, worker
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with _all_kept():
+        from mdm import hub, settings
+        from mdm.capture import registration, supervisor, worker
 
     chosen = settings.load()
     declared = registration.choose(chosen, names)
@@ -122,12 +125,23 @@ def capture_into_hub(names: list[str]) -> None:
             supervisor.run([source.source for source in declared], stop, match_seconds=chosen.match_seconds)
 
 
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """Look for no garbage while modules are imported, nor in what they have made later: it stays."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
 def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
     """Show bars while sources are being loaded, on a terminal; elsewhere the workers' log lines tell the same."""
-    from mdm.capture import bars, supervisor
+    from mdm.capture import supervisor
 
     if supervisor.is_above() or not sys.stderr.isatty():
         return nullcontext()
+    from mdm.capture import bars
+
     if "MDM_LOG_LEVEL" not in os.environ:
         # Lines would run through the bars; what matters still comes, from the workers of several sources too.
         os.environ["MDM_LOG_LEVEL"] = "warning"
