@@ -1,6 +1,7 @@
 """What a worker captures, and with what: the same for all its parts."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from psycopg import conninfo
@@ -17,6 +18,7 @@ from mdm.stewardship.terms import USUAL, Terms
 
 _KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 _CLIENT_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 11_000}
+_MOST_READERS = 2  # of a source; on two cores one, since each worker has its own and they only change places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Captured:
     linger: float = 0.05
     feed_days: float = 30
     terms: Terms = USUAL
-    readers: int = 2
+    readers: int = field(default_factory=lambda: min(max((os.cpu_count() or 1) // 2, 1), _MOST_READERS))
     chunk_rows: int = chunks.ROWS
     at: Passing = pass_by
 
