@@ -248,8 +248,6 @@ class Session:
         if time.monotonic() >= self._chores_at + _BETWEEN_CHORES:
             self._do_chores()
             self._chores_at = time.monotonic()
-        elif self._others_load:
-            self._look_for_others()  # no core is to wait for the next chores when the last load has ended
         if self._has_loads:
             self._has_loads = loading.begin_next()
         elif self.state.assembled is None:
@@ -271,18 +269,15 @@ class Session:
             self._has_loads = True
             if self.state.state is State.STREAMING:
                 self._enter(State.RELOADING)
-        self._look_for_others()
+        self._others_load = self.state.assembled is not None and checkpoint.are_others_loading(
+            self.hub, self.captured.source_id
+        )
         # The lock goes with the connection, so there is always one worker that has it.
         self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
         if self._keeps_due:
             self._retried(self._come_due)
             self._retried(self._open_graced)
             self._keep_views()
-
-    def _look_for_others(self) -> None:
-        self._others_load = self.state.assembled is not None and checkpoint.are_others_loading(
-            self.hub, self.captured.source_id
-        )
 
     def _assemble(self) -> None:
         """Master the next golden records that the initial load took in."""
