@@ -123,9 +123,6 @@ class InitialLoad:
 
     def _master(self, hub: Connection, chunk: Chunk, mapped: mastering.MappedBatch) -> None:
         with db.transaction(hub):
-            # What a crash of the server takes away is taken wholly, and read again: nothing is confirmed to the source
-            # before a later commit, which waits for all before it.
-            hub.execute("set local synchronous_commit = off")
             checkpoint.fence(hub, self.captured.source_id, self.worker)
             for part in mapping.split(mapped, rows=self.captured.batch_rows):
                 isolating.master(hub, part, assembling.load)
