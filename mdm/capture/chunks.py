@@ -5,13 +5,12 @@ text would differ: for booleans, padded characters and network addresses.
 """
 
 import io
-import select
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from psycopg import conninfo, errors, pq, sql
+from psycopg import conninfo, errors, sql
 
 from mdm import db
 from mdm.capture import catalog
@@ -78,7 +77,8 @@ def read(connection: Connection, table: CapturedTable, chunk: Chunk) -> pl.DataF
     """
     names = [column.name for column in table.relation.columns]
     try:
-        text = _copied(connection, _statement(table, chunk, names))
+        with connection.cursor() as cursor, cursor.copy(_statement(table, chunk, names)) as copy:
+            text = b"".join(copy)
     except (errors.UndefinedColumn, errors.UndefinedTable) as changed:
         raise TableRewritten(
             f"The table {chunk.relation} was altered at the source; its load begins anew."
@@ -92,28 +92,6 @@ def read(connection: Connection, table: CapturedTable, chunk: Chunk) -> pl.DataF
     if chunk.first_block is not None and catalog.filenode(connection, chunk.partition) != chunk.partition.filenode:
         raise TableRewritten(f"The table {chunk.relation} was rewritten at the source; its load begins anew.")
     return _parse(text, names)
-
-
-def _copied(connection: Connection, statement: sql.Composed) -> bytes:
-    """Return all that a COPY sends. What has come is taken at once; psycopg waits for each row by itself."""
-    pgconn, rows = connection.pgconn, list[memoryview]()
-    _require(pgconn.exec_(statement.as_bytes(connection)), pq.ExecStatus.COPY_OUT)
-    size, row = pgconn.get_copy_data(1)
-    while size >= 0:
-        if size:
-            rows.append(row)
-        else:
-            select.select([pgconn.socket], [], [])
-            pgconn.consume_input()
-        size, row = pgconn.get_copy_data(1)
-    while (result := pgconn.get_result()) is not None:
-        _require(result, pq.ExecStatus.COMMAND_OK)
-    return b"".join(rows)
-
-
-def _require(result: pq.abc.PGresult, status: pq.ExecStatus) -> None:
-    if result.status != status:
-        raise errors.error_from_result(result)
 
 
 def _statement(table: CapturedTable, chunk: Chunk, names: Iterable[str]) -> sql.Composed:
