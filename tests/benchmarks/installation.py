@@ -1,6 +1,5 @@
 """A market and a hub to measure: two embedded servers that keep what they commit, and workers as processes."""
 
-import compileall
 import os
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -187,18 +185,9 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _compile() -> None:
-    """Compile our modules, as pip does where it installs them: no worker is to do so at each of its starts."""
-    for package in ("golden_records", "mdm", "rules"):
-        found = find_spec(package)
-        for place in (found.submodule_search_locations or []) if found else []:
-            compileall.compile_dir(place, quiet=1)
-
-
 @contextmanager
 def opened(folder: Path) -> Iterator[Installation]:
     """Start the servers of a folder; stop them, and whatever runs on them, at the end."""
-    _compile()
     settings = Settings(data_folder=folder, database_url=None)
     with embedded.start(settings.market_folder) as market_server, embedded.start(settings.hub_folder) as hub_server:
         installation = Installation(
