@@ -1,7 +1,6 @@
 """What a worker captures, and with what: the same for all its parts."""
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import conninfo
@@ -18,7 +17,6 @@ from mdm.stewardship.terms import USUAL, Terms
 
 _KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 _CLIENT_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 11_000}
-_MOST_READERS = 2  # of a source; on two cores one, since each worker has its own and they only change places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class Captured:
     linger: float = 0.05
     feed_days: float = 30
     terms: Terms = USUAL
-    readers: int = field(default_factory=lambda: min(max((os.cpu_count() or 1) // 2, 1), _MOST_READERS))
+    readers: int = 2
     chunk_rows: int = chunks.ROWS
     at: Passing = pass_by
 
