@@ -129,9 +129,11 @@ def capture_into_hub(names: list[str]) -> None:
 def _all_kept() -> Iterator[None]:
     """Look for no garbage while modules are imported, nor in what they have made later: it stays."""
     gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _bars(hub_dsn: str, names: list[str]) -> AbstractContextManager[None]:
