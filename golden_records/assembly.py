@@ -87,7 +87,7 @@ with made as materialized (
            case when d.tx = d.last_tx and d.golden_id in (select golden_id from stage_removed) then 'd'
                 when d.version is null and d.place = 1 then 'c'
                 else 'u' end,
-           %(source)s,
+           t.source_id,
            coalesce(d.change_id, (select max(j.change_id) from golden.journal j
                                   where j.source_id = %(hub)s and j.commit_lsn = t.commit_lsn)),
            t.commit_lsn, t.committed_at, clock_timestamp(), d.changed, jsonb_strip_nulls(d.lineage), d.candidates,
@@ -138,9 +138,9 @@ order by f.golden_id
 """
 
 
-def assemble(connection: psycopg.Connection, *, source_id: int, entities: Sequence[str]) -> None:
+def assemble(connection: psycopg.Connection, *, entities: Sequence[str]) -> None:
     """Write versions and typed rows of the golden records of these entities that the staged survivors change."""
-    ASSEMBLE.call(connection, list(entities), source_id, journal.HUB)
+    ASSEMBLE.call(connection, list(entities), journal.HUB)
 
 
 def _find_changes(entity: Entity) -> list[str]:
@@ -184,5 +184,5 @@ def _each(statements: Callable[[Entity], list[str]]) -> list[str]:
 ASSEMBLE = Routine(
     name="assemble",
     statements=(_REMOVED, *frames(*_each(_find_changes), _VERSIONS), *_each(_write)),
-    parameters=("entities text[]", "source int", "hub int"),
+    parameters=("entities text[]", "hub int"),
 )

@@ -24,16 +24,16 @@ _HISTORY = 20  # of the values that a conflict had, the last that stand on it; t
 
 _CAUSE = journal.SOURCE_OF.format(change_id="s.cause_id")
 _SIDE = f"""
-case when %(source)s = {journal.HUB} or s.cause_id is null then 'hub' when {_CAUSE} = {{survivor}} then 'owner'
+case when s.by_source_id = {journal.HUB} or s.cause_id is null then 'hub' when {_CAUSE} = {{survivor}} then 'owner'
      when {_CAUSE} = {{copy}} then 'copy' else 'hub' end
 """
 
 # What survived at the last event of each group in this part, with all copies where one of them matters.
 _SURVIVED = f"""
-insert into stage_survived (golden_id, item_group, item_values, change_id, cause_id, spoken, candidates, committed_at,
-                            copies, change_ids)
-select golden_id, item_group, s.item_values, s.change_id, s.cause_id, s.spoken, s.candidates, t.committed_at, c.copies,
-       c.change_ids
+insert into stage_survived (golden_id, item_group, item_values, change_id, cause_id, spoken, candidates, by_source_id,
+                            committed_at, copies, change_ids)
+select golden_id, item_group, s.item_values, s.change_id, s.cause_id, s.spoken, s.candidates, t.source_id,
+       t.committed_at, c.copies, c.change_ids
 from (select golden_id, item_group, max(tx) as tx from stage_survivor where not is_aside group by 1, 2) e
 join stage_survivor s using (golden_id, item_group, tx)
 join stage_tx t using (tx)
@@ -196,14 +196,12 @@ from led l where k.conflict_id = l.conflict_id and k.conflict_id = any (array(se
 """
 
 
-def settle(
-    connection: psycopg.Connection, *, source_id: int, groups: Collection[str], is_decided: bool = False
-) -> None:
-    """Open, renew and close the conflicts of what the staged events of a source touched; `groups` are theirs.
+def settle(connection: psycopg.Connection, *, groups: Collection[str], is_decided: bool = False) -> None:
+    """Open, renew and close the conflicts of what the staged events touched; `groups` are theirs.
 
     What a steward's decision makes differ is visible at once: no copy is about to follow.
     """
-    SETTLE.call(connection, source_id, _LINED in groups, "supplier" in groups, is_decided)
+    SETTLE.call(connection, _LINED in groups, "supplier" in groups, is_decided)
 
 
 LINES = tuple(item.name for item in catalogue.load().entity("address").items if item.comparison is Comparison.LINE)
@@ -255,7 +253,7 @@ def _end() -> str:
 
 SETTLE = Routine(
     name="settle_conflicts",
-    parameters=("source int", "is_lined boolean", "is_supplied boolean", "is_decided boolean"),
+    parameters=("is_lined boolean", "is_supplied boolean", "is_decided boolean"),
     statements=(
         *frames(_SURVIVED, _compare(), when("_is_lined", [_compare_further()]), _end()),
         _CLOSE,

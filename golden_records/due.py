@@ -74,9 +74,9 @@ class Cause:
 def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, block: int, cause: Cause) -> None:
     """Stage a transaction of the hub's own, number 0, and journal it as one change."""
     connection.execute(
-        "insert into stage_tx (tx, xid, commit_lsn, committed_at)"
-        " values (0, pg_current_xact_id()::text::bigint, '0/0'::pg_lsn + %s::numeric, %s)",
-        [block, now],
+        "insert into stage_tx (tx, source_id, xid, commit_lsn, committed_at)"
+        " values (0, %s, pg_current_xact_id()::text::bigint, '0/0'::pg_lsn + %s::numeric, %s)",
+        [HUB, block, now],
     )
     connection.execute(
         """

@@ -25,7 +25,7 @@ def _closed(op: str) -> str:
 
 
 _LOOK = """
-select exists (select from golden.quarantine where closed_at is null and source_id = %(source)s) as is_held,
+select exists (select from golden.quarantine where closed_at is null and source_id = any (%(sources)s)) as is_held,
        exists (select from stage_reject) as is_rejected,
        exists (select from stage_record where op = 'u' and key is null) as is_keyless,
        exists (select from stage_violation where severity = 'E') as is_refused,
@@ -75,13 +75,13 @@ set closed_at = clock_timestamp(), outcome = case n.op when 'd' then 'withdrawn'
 from (
     select o.quarantine_id, (array_agg(later.op order by later.change_id desc))[1] as op
     from (
-        select change_id, source_key, op, payload from golden.journal
-        where change_id between %(first)s and %(last)s and source_id = %(source)s
-        union all select change_id, source_key, op, null from stage_record where op = 'd'
+        select change_id, source_id, source_key, op, payload from golden.journal
+        where change_id between %(first)s and %(last)s and source_id = any (%(sources)s)
+        union all select change_id, source_id, source_key, op, null from stage_record where op = 'd'
     ) later
     cross join lateral (
         select quarantine_id, reason, change_id from golden.quarantine o
-        where o.closed_at is null and o.source_id = %(source)s and o.source_key = later.source_key
+        where o.closed_at is null and o.source_id = later.source_id and o.source_key = later.source_key
           and o.item_group = '' offset 0) o
     left join golden.journal held on held.change_id = o.change_id
     where {_RENEWS.format(payload="held.payload", reason="o.reason")}
@@ -93,7 +93,7 @@ where q.quarantine_id = n.quarantine_id
 _CLOSE_TRUNCATED = _noted("""
 update golden.quarantine q set closed_at = clock_timestamp(), outcome = 'withdrawn'
 from golden.journal t
-where t.change_id between %(first)s and %(last)s and t.source_id = %(source)s and t.op = 't'
+where t.change_id between %(first)s and %(last)s and t.source_id = any (%(sources)s) and t.op = 't'
   and q.closed_at is null and q.source_id = t.source_id and starts_with(q.source_key, t.relation || '|')
 """)
 
@@ -249,20 +249,25 @@ class Found:
     violations: int
 
 
-def look(connection: psycopg.Connection, *, source_id: int) -> Found:
+def look(connection: psycopg.Connection, source_ids: Sequence[int]) -> Found:
     """Look whether there is anything to do here: most parts are in order, and so is all that was before."""
     with connection.cursor(row_factory=class_row(Found)) as cursor:
-        return cursor.execute(_LOOK, {"source": source_id}).fetchone() or _NOTHING
+        return cursor.execute(_LOOK, {"sources": list(source_ids)}).fetchone() or _NOTHING
 
 
 _NOTHING = Found(is_held=False, is_rejected=False, is_keyless=False, is_refused=False, violations=0)
 
 
-def close_renewed(connection: psycopg.Connection, found: Found, *, source_id: int, block: int, changes: int) -> None:
-    """Close what the source sends anew or withdraws in this part; whatever still fails is opened again."""
+def close_renewed(
+    connection: psycopg.Connection, found: Found, source_ids: Sequence[int], *, block: int, changes: int
+) -> None:
+    """Close what the sources send anew or withdraw in this part; whatever still fails is opened again.
+
+    `changes` is the greatest count of a source's changes in it.
+    """
     if found.is_held:
         bounds = {
-            "source": source_id,
+            "sources": list(source_ids),
             "first": journal.change_id(block, 0),
             "last": journal.change_id(block + changes + 1, 0),
         }

@@ -219,24 +219,24 @@ def write_loaded(connection: psycopg.Connection) -> None:
             connection.execute(f"{_INSERT_LOADED} on conflict do nothing")
 
 
-def stage_truncated(connection: psycopg.Connection, *, source_id: int, change: Mapping[str, Any]) -> None:
+def stage_truncated(connection: psycopg.Connection, change: Mapping[str, Any]) -> None:
     """Stage the deletion of every source record of the table that this change (op t) truncates."""
     connection.execute(
         """
         insert into stage_record (source_id, change_id, change_no, tx, op, entity, item_group, source_key, is_partial,
                                   item_values)
-        select %(source)s, %(change_id)s, %(change_no)s, %(tx)s, 'd', said.entity, said.item_group, said.source_key,
+        select %(source_id)s, %(change_id)s, %(change_no)s, %(tx)s, 'd', said.entity, said.item_group, said.source_key,
                false, '{}'
         from (
             select g.entity, r.item_group, r.source_key
-            from golden.source_record r join golden.golden_record g using (golden_id) where r.source_id = %(source)s
+            from golden.source_record r join golden.golden_record g using (golden_id) where r.source_id = %(source_id)s
             union
             select entity, item_group, source_key from stage_record
-            where op = 'u' and source_id = %(source)s and change_no < %(change_no)s
+            where op = 'u' and source_id = %(source_id)s and change_no < %(change_no)s
         ) said
         where starts_with(said.source_key, %(relation)s || '|')
         """,
-        {"source": source_id, **change},
+        change,
     )
 
 

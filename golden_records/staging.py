@@ -14,7 +14,7 @@ import psycopg
 
 _TABLES = """
 create temp table if not exists stage_tx (
-    tx int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz) on commit delete rows;
+    tx int, source_id int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz) on commit delete rows;
 create temp table if not exists stage_record (
     source_id int, change_no bigint, tx int, op text, entity text, item_group text, key text, alt_key text,
     source_key text,
@@ -57,7 +57,8 @@ create temp table if not exists stage_conflict (
     opened_by text, said jsonb) on commit delete rows;
 create temp table if not exists stage_survived (
     golden_id bigint, item_group text, item_values jsonb, change_id bigint, cause_id bigint, spoken jsonb,
-    candidates bigint[], committed_at timestamptz, copies jsonb[], change_ids bigint[]) on commit delete rows;
+    candidates bigint[], by_source_id int, committed_at timestamptz, copies jsonb[],
+    change_ids bigint[]) on commit delete rows;
 create temp table if not exists stage_ended (
     conflict_id bigint, closed_at timestamptz, closed_by text, outcome text) on commit delete rows;
 create temp table if not exists stage_appointed (point_id bigint, tx int) on commit delete rows;
@@ -111,7 +112,7 @@ TABLES = (
 )
 
 # Lists: a frame gives up the columns of a list at a quarter of the cost of a selection, which is planned each time.
-_TRANSACTION_COLUMNS = ["tx", "xid", "commit_lsn", "committed_at"]
+_TRANSACTION_COLUMNS = ["tx", "source_id", "xid", "commit_lsn", "committed_at"]
 _RECORD_COLUMNS = [
     "source_id",
     "change_id",

@@ -18,7 +18,6 @@ from golden_records import (
     first,
     healing,
     identity,
-    journal,
     loaded,
     quarantine,
     source_records,
@@ -27,8 +26,9 @@ from golden_records import (
     unmatched,
 )
 from golden_records.due import Cause
-from mdm import mastering
-from mdm.mastering import MappedBatch, Mastered, Outcome
+from mdm import batches, mastering
+from mdm.batches import MappedBatch
+from mdm.mastering import Mastered, Outcome
 from mdm.stewardship import opening
 
 _LOADED = Cause(relation="golden.source_record")
@@ -37,7 +37,7 @@ _PASS_BITS = 56
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    violations = mastering.stage(connection, batch)
+    violations = mastering.stage(connection, batches.join([batch]))
     identity.resolve(connection)
     source_records.write_loaded(connection)
     loaded.add(connection)
@@ -87,7 +87,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         first.assemble(connection, entities=entities, now=now)
         if "appointment" in entities:
             _follow_appointments(connection)
-        conflicts.settle(connection, source_id=journal.HUB, groups=groups)
+        conflicts.settle(connection, groups=groups)
         due.note(connection)
         if groups & {"address", "asset", "appointment"}:
             unmatched.note(connection)
@@ -110,4 +110,4 @@ def _follow_appointments(connection: psycopg.Connection) -> None:
     survivorship.propagate_appointments(connection)
     if survivorship.are_followed(connection):
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        assembly.assemble(connection, source_id=journal.HUB, entities=("metering_point", "meter"))
+        assembly.assemble(connection, entities=("metering_point", "meter"))

@@ -8,7 +8,7 @@ import psycopg
 from golden_records import checks, identity, quarantine, staging
 from golden_records.identity import Key
 from mdm import mastering
-from mdm.mastering import MappedBatch
+from mdm.batches import MappedBatch
 
 _KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
 _REKEYED = ("address", "meter")  # whose keys are made of items, so that an update may bring a new one

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-import polars as pl
 import psycopg
 
 from golden_records import (
@@ -36,6 +35,8 @@ from golden_records import (
     verdicts,
 )
 from golden_records.due import Cause
+from mdm import batches
+from mdm.batches import JoinedBatch, MappedBatch
 from mdm.distribution import contracts, feed, projection
 from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
@@ -54,17 +55,6 @@ _ROUTINES = (
     survivorship.PROPAGATE,
 )
 _BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappedBatch:
-    """A part of a batch in canonical frames; the columns of each are those of golden_records.staging."""
-
-    source_id: int
-    transactions: pl.DataFrame
-    changes: pl.DataFrame
-    records: pl.DataFrame
-    rejects: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +86,20 @@ def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 
-def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
-    """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
+def apply(connection: psycopg.Connection, *parts: MappedBatch) -> Outcome:
+    """Master a part of a batch, or parts of several sources as one.
+
+    It may be called several times in one transaction, `finish` once at its end.
+    """
+    batch = batches.join(parts)
     if batch.changes.height > staging.FEW:
         return _apply(connection, batch)
-    with staging.pipelined(connection) if _is_sent_at_once(batch) else nullcontext():
+    with staging.pipelined(connection) if batch.rows <= staging.FEW else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")
         return _apply(connection, batch)
 
 
-def _is_sent_at_once(batch: MappedBatch) -> bool:
-    frames = (batch.transactions, batch.changes, batch.records, batch.rejects)
-    return max(frame.height for frame in frames) <= staging.FEW
-
-
-def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+def _apply(connection: psycopg.Connection, batch: JoinedBatch) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
     violations = stage(connection, batch)
     with staging.pipelined(connection):
@@ -118,7 +107,7 @@ def _apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
         if batch.records["is_partial"].any():
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        mastered = _master(connection, source_id=batch.source_id)
+        mastered = _master(connection)
         violations += mastered.violations
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
@@ -159,33 +148,25 @@ def prepare(connection: psycopg.Connection) -> None:
         projection.prepare(connection)
 
 
-def stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
+def stage(connection: psycopg.Connection, batch: JoinedBatch) -> int:
     """Journal and stage a part and hold back what fails on its own; return the count of violations."""
     block = _begin(connection)
-    source = {"source_id": batch.source_id, "block": block}
-    journal.record(connection, batch.changes, batch.transactions, **source)
-    staging.fill(
-        connection,
-        transactions=batch.transactions,
-        records=_marked(batch.records, **source),
-        rejects=_marked(batch.rejects, **source),
+    changes, records, rejects = (
+        frame.hstack([journal.change_ids(frame["change_no"], frame["source_id"], block=block)])
+        for frame in (batch.changes, batch.records, batch.rejects)
     )
-    truncates = batch.changes["op"] == "t"
+    journal.record(connection, changes, batch.transactions, most=batch.most_changes)
+    staging.fill(connection, transactions=batch.transactions, records=records, rejects=rejects)
+    truncates = changes["op"] == "t"
     if truncates.any():
-        for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
-            source_records.stage_truncated(connection, source_id=batch.source_id, change=change)
+        for change in changes.filter(truncates).iter_rows(named=True):
+            source_records.stage_truncated(connection, change)
     with staging.pipelined(connection):
         checks.check_records(connection)
-        found = quarantine.look(connection, source_id=batch.source_id)
-        quarantine.close_renewed(connection, found, changes=batch.changes.height, **source)
+        found = quarantine.look(connection, batch.source_ids)
+        quarantine.close_renewed(connection, found, batch.source_ids, block=block, changes=batch.most_changes)
         quarantine.hold_records(connection, found)
     return found.violations
-
-
-def _marked(frame: pl.DataFrame, *, source_id: int, block: int) -> pl.DataFrame:
-    """Give the rows of a part their source and the ids of their changes."""
-    sources = pl.Series("source_id", [source_id]).new_from_index(0, frame.height)
-    return frame.hstack([sources, journal.change_ids(frame["change_no"], block=block, source_id=source_id)])
 
 
 def _resolve(connection: psycopg.Connection) -> None:
@@ -207,11 +188,12 @@ def _resolve(connection: psycopg.Connection) -> None:
 
 
 def _master(
-    connection: psycopg.Connection, *, source_id: int, is_checked: bool = True, is_decided: bool = False
+    connection: psycopg.Connection, *, is_hubs: bool = False, is_checked: bool = True, is_decided: bool = False
 ) -> Mastered:
     """Choose survivors and write versions for the noted events; appointments before what follows from them.
 
-    Steps of which nothing can come are passed over: most batches are small, and speak of few groups.
+    Steps of which nothing can come are passed over: most batches are small, and speak of few groups. `is_hubs` says
+    that it is a transaction of the hub's own.
     """
     awaited = corrections.look(connection)
     violations, is_doubted = 0, False
@@ -230,17 +212,17 @@ def _master(
     groups = survivorship.list_groups(connection)
     with staging.pipelined(connection):
         if "appointment" in groups:
-            assembly.assemble(connection, source_id=source_id, entities=("appointment",))
+            assembly.assemble(connection, entities=("appointment",))
             survivorship.propagate_appointments(connection)
         if groups & {"appointment", *survivorship.AFTER_APPOINTMENT}:
             survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        assembly.assemble(connection, source_id=source_id, entities=_bulk_entities(groups))
-        conflicts.settle(connection, source_id=source_id, groups=groups, is_decided=is_decided)
+        assembly.assemble(connection, entities=_bulk_entities(groups))
+        conflicts.settle(connection, groups=groups, is_decided=is_decided)
         due.note(connection)
         if groups & {"address", "asset", "appointment"}:
             unmatched.note(connection)
         # What follows from appointments is fetched only now; of the hub's own transactions nothing was before.
-        is_overridden = source_id == journal.HUB or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
+        is_overridden = is_hubs or not groups.isdisjoint({survivorship.OVERRIDDEN, "appointment"})
         settled = overrides.settle(connection) if is_overridden and is_checked else None
         if awaited.fetchone() == (True,):
             corrections.close_corrected(connection)
@@ -307,7 +289,7 @@ def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     merging.stage_moved(connection, sorted(golden_ids))
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    _master(connection, source_id=journal.HUB, is_checked=False, is_decided=True)
+    _master(connection, is_hubs=True, is_checked=False, is_decided=True)
     _pass_on(connection)
     return journal.change_id(block, journal.HUB)
 
@@ -339,7 +321,7 @@ def master_staged(connection: psycopg.Connection, *, is_decided: bool) -> Master
     """Master what is staged of the store, in the general way."""
     source_records.note_staged(connection)
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
-    return _master(connection, source_id=journal.HUB, is_decided=is_decided)
+    return _master(connection, is_hubs=True, is_decided=is_decided)
 
 
 _master_decided = partial(master_staged, is_decided=True)
@@ -352,7 +334,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
     if taken:
         identity.lock_events(connection)
         due.finish(connection)
-        mastered = _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, is_hubs=True)
         acceptances.end_due(connection)
         _pass_on(connection)
         _yield_to_owners(connection, mastered.settled)
@@ -379,10 +361,10 @@ def retry(
     staged = quarantine.stage_open(connection, after=after, limit=limit, rules=rules)
     if staged:
         checks.check_records(connection)
-        quarantine.hold_records(connection, quarantine.look(connection, source_id=journal.HUB))
+        quarantine.hold_records(connection, quarantine.look(connection, [journal.HUB]))
         _resolve(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
-        mastered = _master(connection, source_id=journal.HUB)
+        mastered = _master(connection, is_hubs=True)
         source_records.write(connection).verify()
         quarantine.finish_retries(connection)
         _pass_on(connection)

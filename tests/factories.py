@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from mdm.batches import MappedBatch
 from mdm.capture.mapping import CHANGE_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, TRANSACTION_SCHEMA
-from mdm.mastering import MappedBatch
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 _PRIMES = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)

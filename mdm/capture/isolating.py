@@ -14,9 +14,10 @@ import structlog
 
 from golden_records import versions
 from mdm import mastering
+from mdm.batches import MappedBatch
 from mdm.capture import mapping
 from mdm.db import Connection
-from mdm.mastering import MappedBatch, Outcome
+from mdm.mastering import Outcome
 
 _log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ import structlog
 
 from golden_records import rows, unseen
 from mdm import db, mastering
+from mdm.batches import MappedBatch
 from mdm.capture import catalog, checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
 from mdm.capture.chunks import Chunk, Place
@@ -24,7 +25,6 @@ from mdm.capture.progress import LoadLog
 from mdm.capture.reading import Job, Mark, Reader, Reading
 from mdm.capture.watermarks import Watermarks
 from mdm.db import Connection
-from mdm.mastering import MappedBatch
 
 _log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mdm.batches import MappedBatch
 from mdm.capture import chunks, compiled, rowwise
 from mdm.capture.chunks import Place
 from mdm.capture.compiled import CompiledRecord, CompiledTable, SchemaBroken, json_object
@@ -20,7 +21,6 @@ from mdm.capture.frames import Batch, Relation, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.rowwise import NotOrdinary, RowTable
 from mdm.capture.sources import RecordMapping, Source
-from mdm.mastering import MappedBatch
 
 _UTC = pl.Datetime("us", "UTC")
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]

@@ -14,11 +14,11 @@ from typing import Protocol, Self
 
 import polars as pl
 
+from mdm.batches import MappedBatch
 from mdm.capture.compiled import SchemaBroken
 from mdm.capture.frames import Batch, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
-from mdm.mastering import MappedBatch
 
 _DEPTH = 1
 _PATIENCE = 0.2

@@ -20,6 +20,7 @@ import structlog
 
 from golden_records import journal, statistics
 from mdm import assembling, claiming, db, mastering
+from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
@@ -35,7 +36,6 @@ from mdm.capture.snapshot import RETRIED
 from mdm.capture.stream import ChangeStream
 from mdm.db import Connection
 from mdm.distribution import upkeep
-from mdm.mastering import MappedBatch
 
 _log = structlog.get_logger(__name__)
 

@@ -14,6 +14,7 @@ from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
 from mdm import assembling, db, mastering
+from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
 from mdm.capture.catalog import CapturedTable
@@ -121,7 +122,7 @@ class InitialLoad:
             self._next_ordinal += rows
         return Place(commit_lsn=self.exported.commit_lsn, first_ordinal=first, committed_at=self.exported.taken_at)
 
-    def _master(self, hub: Connection, chunk: Chunk, mapped: mastering.MappedBatch) -> None:
+    def _master(self, hub: Connection, chunk: Chunk, mapped: MappedBatch) -> None:
         with db.transaction(hub):
             checkpoint.fence(hub, self.captured.source_id, self.worker)
             for part in mapping.split(mapped, rows=self.captured.batch_rows):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from mdm.mastering import MappedBatch
+from mdm.batches import MappedBatch
 
 PREFIX = "mdm"
 _REMEMBERED = 100_000  # transactions; a commit is invisible for microseconds, or while a synchronous standby is slow

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdm.batches import MappedBatch
 from mdm.capture import mapping
 from mdm.capture.compiled import SchemaBroken
 from mdm.capture.frames import Relation
 from mdm.capture.mapping import CHANGE_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, TRANSACTION_SCHEMA, Mapper
 from mdm.capture.sources import Source
-from mdm.mastering import MappedBatch
 from tests.unit.capture.factories import (
     DATE,
     MOMENT,

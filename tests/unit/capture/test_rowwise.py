@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from golden_records.catalogue import ItemType
 from mdm import settings
+from mdm.batches import MappedBatch
 from mdm.capture import compiled, rowwise, sources
 from mdm.capture.frames import Relation
 from mdm.capture.mapping import Mapper
 from mdm.capture.sources import ColumnValue, Source, TableMapping
-from mdm.mastering import MappedBatch
 from tests.unit.capture.factories import DATE, TEXT, TIMESTAMP, TIMESTAMPTZ, batch, change, relation, table_changes
 
 DECLARED = [*sources.load_all(settings.load().source_files()).values()]

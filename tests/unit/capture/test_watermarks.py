@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mdm.batches import MappedBatch
 from mdm.capture.mapping import RECORD_SCHEMA, REJECT_SCHEMA, TRANSACTION_SCHEMA
 from mdm.capture.watermarks import SourceSnapshot, Watermarks
-from mdm.mastering import MappedBatch
 
 SEES_ALL = SourceSnapshot(xmin=1000, xmax=1000, in_progress=())
 
