@@ -4,6 +4,7 @@ A checkpoint moves in the hub transaction that masters the changes, only forward
 (law 1). Whoever moves it must hold the source's lock on the same connection, so a lost worker cannot write.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +99,16 @@ class Progress:
     source_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A source's checkpoint on its way from where it is known to stand to where a hub transaction takes it."""
+
+    source_id: int
+    known: Position
+    reached: Position
+    progress: Progress
+
+
 _SELECT = """select source_id, state, slot, worker, era, commit_lsn::text, end_lsn::text, system_identifier, timeline,
     source_at, changes, rate, assembled, reload_requested_at is not null as reload_requested,
     last_error, failed_at is not null as failed, updated_at from hub.checkpoint"""
@@ -144,11 +155,25 @@ def take_over(connection: Connection, source_id: int) -> Checkpoint:
 
 def fence(connection: Connection, source_id: int, worker: int) -> None:
     """Raise CheckpointMoved unless this is still the source's worker; it stays so until the transaction ends."""
-    held = connection.execute(
-        "select from hub.checkpoint where source_id = %s and worker = %s for share", [source_id, worker]
-    )
-    if held.rowcount != 1:
+    if not fenced(connection, {source_id: worker}):
         raise CheckpointMoved(f"Source {source_id}: another worker has taken over. This one stands by.")
+
+
+def fenced(connection: Connection, workers: Mapping[int, int]) -> set[int]:
+    """Return of which sources these are still the workers; they stay so until the transaction ends."""
+    held = connection.execute(
+        """select c.source_id from hub.checkpoint c join unnest(%s::int[], %s::bigint[]) w (source_id, worker)
+               using (source_id, worker) order by c.source_id for share of c""",
+        [list(workers), list(workers.values())],
+    )
+    return {source_id for (source_id,) in held}
+
+
+def verify(connection: Connection, move: Move, *, worker: int) -> None:
+    """Raise CheckpointMoved unless a checkpoint was taken where a move says, for this worker of its source."""
+    present = get(connection, move.source_id)
+    if (present.worker, present.position) != (worker, move.reached):
+        raise CheckpointMoved(f"Source {move.source_id}: another worker has taken over. This one stands by.")
 
 
 def begin(connection: Connection, before: Checkpoint, *, origin: Origin, consistent_point: Lsn) -> Position:
@@ -180,34 +205,38 @@ def begin(connection: Connection, before: Checkpoint, *, origin: Origin, consist
     return position
 
 
-def advance(connection: Connection, source_id: int, *, known: Position, reached: Position, progress: Progress) -> None:
-    """Move the checkpoint from `known` to `reached` inside the caller's transaction; it never moves back.
+_ADVANCE = """
+update hub.checkpoint c
+set commit_lsn = m.reached_commit_lsn, end_lsn = m.reached_end_lsn, changes = c.changes + m.changes, rate = m.rate,
+    source_at = coalesce(m.source_at, c.source_at), updated_at = clock_timestamp()
+from unnest(%s::int[], %s::pg_lsn[], %s::pg_lsn[], %s::pg_lsn[], %s::pg_lsn[], %s::bigint[], %s::float8[],
+            %s::timestamptz[])
+     m (source_id, commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn, changes, rate, source_at)
+where c.source_id = m.source_id and c.commit_lsn = m.commit_lsn and c.end_lsn = m.end_lsn
+  and c.commit_lsn <= m.reached_commit_lsn and c.end_lsn <= m.reached_end_lsn
+returning c.source_id
+"""
 
-    Raises CheckpointMoved when it does not stand at `known`: the changes were mastered by another worker.
+
+def advance(connection: Connection, *moves: Move) -> None:
+    """Move checkpoints, each of another source, inside the caller's transaction; none ever moves back.
+
+    Raises CheckpointMoved when one does not stand where it is known to: its changes were mastered by another worker.
     """
-    moved = connection.execute(
-        """update hub.checkpoint
-           set commit_lsn = %s, end_lsn = %s, changes = changes + %s, rate = %s,
-               source_at = coalesce(%s, source_at), updated_at = clock_timestamp()
-           where source_id = %s and commit_lsn = %s and end_lsn = %s and commit_lsn <= %s and end_lsn <= %s""",
-        [
-            str(reached.commit_lsn),
-            str(reached.end_lsn),
-            progress.changes,
-            progress.rate,
-            progress.source_at,
-            source_id,
-            str(known.commit_lsn),
-            str(known.end_lsn),
-            str(reached.commit_lsn),
-            str(reached.end_lsn),
-        ],
-    )
-    if moved.rowcount != 1:
-        raise CheckpointMoved(
-            f"Source {source_id}: its checkpoint no longer stands at {known.commit_lsn}, another worker moved it. "
-            "This worker starts anew from the checkpoint."
-        )
+    told = zip(*map(_columns, moves), strict=True)
+    moved = {source_id for (source_id,) in connection.execute(_ADVANCE, [list(column) for column in told])}
+    for move in moves:
+        if move.source_id not in moved:
+            raise CheckpointMoved(
+                f"Source {move.source_id}: its checkpoint no longer stands at {move.known.commit_lsn}, another worker "
+                "moved it. This worker starts anew from the checkpoint."
+            )
+
+
+def _columns(move: Move) -> tuple[object, ...]:
+    known, reached, progress = move.known, move.reached, move.progress
+    lsns = (known.commit_lsn, known.end_lsn, reached.commit_lsn, reached.end_lsn)
+    return (move.source_id, *map(str, lsns), progress.changes, progress.rate, progress.source_at)
 
 
 def enter(connection: Connection, source_id: int, state: State) -> None:

@@ -24,22 +24,23 @@ from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
-from mdm.capture.checkpoint import Checkpoint, Position, Progress, State
+from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
 from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
+from mdm.capture.inbox import Waiting
 from mdm.capture.isolating import Take
 from mdm.capture.loading import Loading, Step
 from mdm.capture.lsn import Lsn
 from mdm.capture.pipeline import Pipeline, Prepared
 from mdm.capture.reading import Reader, parse_mark
-from mdm.capture.snapshot import RETRIED
+from mdm.capture.retrying import retried
 from mdm.capture.stream import ChangeStream
+from mdm.capture.turns import Turns
 from mdm.db import Connection
 from mdm.distribution import upkeep
 
 _log = structlog.get_logger(__name__)
 
-_ATTEMPTS = 5
 _PATIENCE = 0.1
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
@@ -71,11 +72,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """What one hub transaction masters, where the hub stands behind it, and when the last of it was committed."""
+    """What one hub transaction masters, where the hub stands behind it, and when the last of it was committed.
+
+    `batch` is it, where it is no more than changes that may be mastered together with those of other sources.
+    """
 
     steps: list[Step]
     reached: Position
     source_at: datetime | None = None
+    batch: MappedBatch | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,7 +158,10 @@ class Session:
         if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
         for share in shares:
-            self._retried(partial(self._commit, [share], pipeline))
+            if share.batch is None:
+                self._retried(partial(self._commit, [share], pipeline))
+            else:
+                self._take_turn(share, share.batch, pipeline)
 
     def _of_all_parts(
         self, prepared: Prepared, shares: list[_Share], pipeline: Pipeline, loading: Loading
@@ -176,12 +184,26 @@ class Session:
             if changes:
                 mastering.finish(self.hub)
             progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
-            checkpoint.advance(
-                self.hub, self.captured.source_id, known=self.position, reached=reached, progress=progress
-            )
+            checkpoint.advance(self.hub, self._move(reached, progress))
             self.captured.at(Point.CHECKPOINT_WRITTEN)
         self.captured.at(Point.HUB_COMMITTED)
         self.position = reached
+
+    def _take_turn(self, share: _Share, batch: MappedBatch, pipeline: Pipeline) -> None:
+        """Have changes mastered together with those of other sources that wait."""
+        reached, changes = _later(self.position, share.reached), batch.changes.height
+        source_at = share.source_at or datetime.now(UTC)
+        progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
+        waiting = Waiting(worker=self.state.worker, move=self._move(reached, progress), batch=batch)
+        self._turns.master(waiting, at_last=pipeline.expect)
+        self.position = reached
+
+    def _move(self, reached: Position, progress: Progress) -> Move:
+        return Move(source_id=self.captured.source_id, known=self.position, reached=reached, progress=progress)
+
+    @property
+    def _turns(self) -> Turns:
+        return Turns(captured=self.captured, hub=self.hub)
 
     def _claim(self, mapped: MappedBatch) -> None:
         """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
@@ -221,6 +243,8 @@ class Session:
                 rest = mapping.after(rest, message.tx)
         loading.note(unseen)
         last = self._share(self._changes(rest, take), batch.transactions, batch.end_lsn)
+        if 0 < rest.changes.height <= self.captured.batch_rows:
+            last = replace(last, batch=rest)
         if shares and not last.steps:
             return [*shares[:-1], replace(shares[-1], reached=last.reached)]
         return [*shares, last]
@@ -323,15 +347,7 @@ class Session:
             _log.info("feeds.pruned", entries=pruned)
 
     def _retried(self, work: Callable[[], None]) -> None:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                work()
-            except RETRIED:
-                if attempt == _ATTEMPTS:
-                    raise
-                _log.info("batch.retried", source=self.captured.name, attempt=attempt)
-            else:
-                return
+        retried(work, source=self.captured.name)
 
     def _enter(self, state: State) -> None:
         if self.state.state is not state:

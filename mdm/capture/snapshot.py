@@ -8,8 +8,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-import psycopg
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
@@ -23,10 +23,9 @@ from mdm.capture.crashes import Point
 from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
 from mdm.capture.progress import LoadLog
+from mdm.capture.retrying import retried
 from mdm.db import Connection
 
-_ATTEMPTS = 5
-RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """What PostgreSQL does to one of two transactions that stand in each other's way: the same work passes later."""
 
 
@@ -103,14 +102,7 @@ class InitialLoad:
         self.captured.at(Point.CHUNK_READ)
         place = self._place(rows.height)
         mapped = mapper.map(chunks.as_batch(table.relation, rows, place))
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self._master(hub, chunk, mapped)
-            except RETRIED:
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                break
+        retried(partial(self._master, hub, chunk, mapped), source=self.captured.name)
         self.captured.at(Point.CHUNK_COMMITTED)
         statistics.renew(hub, changed_share=1.0)
         self._log.write(hub)

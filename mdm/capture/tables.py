@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -92,4 +93,28 @@ snapshot_chunk = Table(
     schema=SCHEMA,
     comment="The chunks that a load is made of. A chunk is done in the hub transaction that masters its rows, so that "
     "a killed load goes on where it stood (law 1).",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("worker", BigInteger, nullable=False, comment="The worker of the source that put it here."),
+    Column("commit_lsn", PgLsn, nullable=False, comment="Where the source's checkpoint stands before it."),
+    Column("end_lsn", PgLsn, nullable=False),
+    Column("reached_commit_lsn", PgLsn, nullable=False, comment="Where it stands when the batch is mastered."),
+    Column("reached_end_lsn", PgLsn, nullable=False),
+    Column("source_at", _Moment, nullable=False),
+    Column("change_count", Integer, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("transactions", LargeBinary, comment="A frame in Arrow's IPC format, as are the next three."),
+    Column("changes", LargeBinary),
+    Column("records", LargeBinary),
+    Column("rejects", LargeBinary),
+    Column("put_at", _Moment, nullable=False, server_default=text("clock_timestamp()")),
+    Column("taken_at", _Moment, comment="Null while the batch waits."),
+    schema=SCHEMA,
+    comment="A batch of each source that waits to be mastered with those of the others. Unlogged: after a crash it is "
+    "empty, and what stood in it comes again from the checkpoints.",
+    prefixes=["UNLOGGED"],
 )

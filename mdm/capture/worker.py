@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from mdm import db, mastering
-from mdm.capture import checkpoint
+from mdm.capture import checkpoint, inbox
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import CheckpointMoved
 from mdm.capture.errors import CaptureError
@@ -68,6 +68,7 @@ def _run_once(captured: Captured, stop: threading.Event, on_lock: Callable[[], N
             return
         on_lock()
         mastering.tune(hub, terms=captured.terms)
+        inbox.prepare(hub)
         while not stop.is_set():
             state = checkpoint.take_over(hub, captured.source_id)
             Session(captured=captured, hub=hub, stop=stop, state=state).run()

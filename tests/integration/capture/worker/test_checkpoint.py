@@ -4,7 +4,7 @@ import pytest
 
 from mdm import db
 from mdm.capture import checkpoint
-from mdm.capture.checkpoint import ERA, Checkpoint, CheckpointMoved, Origin, Position, Progress
+from mdm.capture.checkpoint import ERA, Checkpoint, CheckpointMoved, Move, Origin, Position, Progress
 from mdm.capture.lsn import Lsn
 from tests.integration.capture.worker.rig import Rig, wait_for
 
@@ -23,6 +23,11 @@ def at(lsn: int) -> Position:
     return Position(commit_lsn=Lsn(lsn), end_lsn=Lsn(lsn + 8))
 
 
+def move(rig: Rig, known: Position, reached: Position, *, changes: int = 0) -> None:
+    progress = Progress(changes=changes)
+    checkpoint.advance(rig.hub, Move(source_id=rig.captured.source_id, known=known, reached=reached, progress=progress))
+
+
 def test_a_new_slot_begins_one_before_its_consistent_point(rig: Rig) -> None:
     begun(rig)
     assert present(rig).position == Position(commit_lsn=Lsn(999), end_lsn=Lsn(1000))
@@ -31,12 +36,12 @@ def test_a_new_slot_begins_one_before_its_consistent_point(rig: Rig) -> None:
 
 def test_a_checkpoint_moves_forward_and_never_back(rig: Rig) -> None:
     start = begun(rig)
-    checkpoint.advance(rig.hub, rig.captured.source_id, known=start, reached=at(2000), progress=Progress(changes=5))
+    move(rig, start, at(2000), changes=5)
     assert (present(rig).position, present(rig).changes) == (at(2000), 5)
     with pytest.raises(CheckpointMoved):
-        checkpoint.advance(rig.hub, rig.captured.source_id, known=at(2000), reached=at(1500), progress=Progress())
+        move(rig, at(2000), at(1500))
     with pytest.raises(CheckpointMoved):
-        checkpoint.advance(rig.hub, rig.captured.source_id, known=start, reached=at(3000), progress=Progress())
+        move(rig, start, at(3000))
     assert present(rig).position == at(2000)
 
 
