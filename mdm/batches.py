@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+FRAMES = ("transactions", "changes", "records", "rejects")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedBatch:
@@ -38,6 +40,32 @@ class JoinedBatch:
     def rows(self) -> int:
         """How many rows the largest of its frames has."""
         return max(frame.height for frame in (self.transactions, self.changes, self.records, self.rejects))
+
+
+def chain(parts: Sequence[MappedBatch]) -> MappedBatch:
+    """Put batches of one source together that follow each other."""
+    if len(parts) == 1:
+        return parts[0]
+    changes, transactions, numbered = 0, 0, list[MappedBatch]()
+    for part in parts:
+        numbered.append(_moved(part, changes=changes, transactions=transactions))
+        changes += part.changes.height
+        transactions += int(part.transactions["tx"].item(-1)) + 1 if part.transactions.height else 0
+    frames = {name: pl.concat([getattr(part, name) for part in numbered], rechunk=True) for name in FRAMES}
+    return MappedBatch(source_id=parts[0].source_id, **frames)
+
+
+def _moved(part: MappedBatch, *, changes: int, transactions: int) -> MappedBatch:
+    """Have a batch count on behind so many changes and transactions."""
+    change_no = (pl.col("change_no") + changes).alias("change_no")
+    tx = (pl.col("tx") + pl.lit(transactions, pl.Int32)).alias("tx")
+    return MappedBatch(
+        source_id=part.source_id,
+        transactions=part.transactions.with_columns_seq(tx),
+        changes=part.changes.with_columns_seq(change_no, tx),
+        records=part.records.with_columns_seq(change_no, tx),
+        rejects=part.rejects.with_columns_seq(change_no),
+    )
 
 
 def join(batches: Sequence[MappedBatch]) -> JoinedBatch:

@@ -18,7 +18,8 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "inbox",
-        sa.Column("source_id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("put_no", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("source_id", sa.SmallInteger(), nullable=False),
         sa.Column("worker", sa.BigInteger(), nullable=False, comment="The worker of the source that put it here."),
         sa.Column("commit_lsn", PgLsn(), nullable=False, comment="Where the source's checkpoint stands before it."),
         sa.Column("end_lsn", PgLsn(), nullable=False),
@@ -27,16 +28,26 @@ def upgrade() -> None:
         sa.Column("source_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("change_count", sa.Integer(), nullable=False),
         sa.Column("rate", sa.Float(), nullable=False),
-        sa.Column("transactions", sa.LargeBinary(), comment="A frame in Arrow's IPC format, as are the next three."),
-        sa.Column("changes", sa.LargeBinary()),
-        sa.Column("records", sa.LargeBinary()),
-        sa.Column("rejects", sa.LargeBinary()),
-        sa.Column("put_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column("taken_at", sa.DateTime(timezone=True), comment="Null while the batch waits."),
-        sa.PrimaryKeyConstraint("source_id", name=op.f("inbox_pk")),
+        sa.Column(
+            "is_returned",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="For its own worker.",
+        ),
+        sa.Column(
+            "transactions",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="In Arrow's IPC format, as are the next three.",
+        ),
+        sa.Column("changes", sa.LargeBinary(), nullable=False),
+        sa.Column("records", sa.LargeBinary(), nullable=False),
+        sa.Column("rejects", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("put_no", name=op.f("inbox_pk")),
         schema="hub",
-        comment="A batch of each source that waits to be mastered with those of the others. Unlogged: after a crash "
-        "it is empty, and what stood in it comes again from the checkpoints.",
+        comment="Batches that wait to be mastered together. Unlogged: after a crash of the server it is empty, and what "
+        "stood in it comes again from the checkpoints.",
         prefixes=["UNLOGGED"],
     )
     for name in ("transactions", "changes", "records", "rejects"):  # compressed already

@@ -66,9 +66,9 @@ class Captured:
         """Return a mapper; each thread has one of its own."""
         return Mapper(source=self.source, source_id=self.source_id, offset=offset)
 
-    def connect_hub(self) -> Connection:
+    def connect_hub(self, purpose: str = "capture") -> Connection:
         """Open a session at the hub; both ends notice within seconds when the other is gone."""
-        return connect_hub(self.hub_dsn, f"mdm capture {self.name}")
+        return connect_hub(self.hub_dsn, f"mdm {purpose} {self.name}")
 
 
 def request(source: Source) -> Request:

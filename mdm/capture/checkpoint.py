@@ -4,7 +4,7 @@ A checkpoint moves in the hub transaction that masters the changes, only forward
 (law 1). Whoever moves it must hold the source's lock on the same connection, so a lost worker cannot write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -155,25 +155,32 @@ def take_over(connection: Connection, source_id: int) -> Checkpoint:
 
 def fence(connection: Connection, source_id: int, worker: int) -> None:
     """Raise CheckpointMoved unless this is still the source's worker; it stays so until the transaction ends."""
-    if not fenced(connection, {source_id: worker}):
-        raise CheckpointMoved(f"Source {source_id}: another worker has taken over. This one stands by.")
-
-
-def fenced(connection: Connection, workers: Mapping[int, int]) -> set[int]:
-    """Return of which sources these are still the workers; they stay so until the transaction ends."""
     held = connection.execute(
-        """select c.source_id from hub.checkpoint c join unnest(%s::int[], %s::bigint[]) w (source_id, worker)
-               using (source_id, worker) order by c.source_id for share of c""",
-        [list(workers), list(workers.values())],
+        "select from hub.checkpoint where source_id = %s and worker = %s for share", [source_id, worker]
     )
-    return {source_id for (source_id,) in held}
+    if held.rowcount != 1:
+        raise _taken_over(source_id)
 
 
-def verify(connection: Connection, move: Move, *, worker: int) -> None:
-    """Raise CheckpointMoved unless a checkpoint was taken where a move says, for this worker of its source."""
-    present = get(connection, move.source_id)
-    if (present.worker, present.position) != (worker, move.reached):
-        raise CheckpointMoved(f"Source {move.source_id}: another worker has taken over. This one stands by.")
+def lock_workers(connection: Connection, source_ids: Iterable[int]) -> dict[int, int]:
+    """Return the workers of sources; nobody changes these, or moves their checkpoints, until the transaction ends."""
+    locked = connection.execute(
+        "select source_id, worker from hub.checkpoint where source_id = any (%s) order by source_id for no key update",
+        [list(source_ids)],
+    )
+    return dict(locked.fetchall())
+
+
+def reached(connection: Connection, source_id: int, worker: int) -> Position:
+    """Return where the source stands; raises CheckpointMoved unless this is still its worker."""
+    present = get(connection, source_id)
+    if present.worker != worker or present.position is None:
+        raise _taken_over(source_id)
+    return present.position
+
+
+def _taken_over(source_id: int) -> CheckpointMoved:
+    return CheckpointMoved(f"Source {source_id}: another worker has taken over. This one stands by.")
 
 
 def begin(connection: Connection, before: Checkpoint, *, origin: Origin, consistent_point: Lsn) -> Position:

@@ -22,7 +22,7 @@ class Point(StrEnum):
     RANGE_ASSEMBLED = "range_assembled"
     RANGE_COMMITTED = "range_committed"
     BATCH_TAKEN = "batch_taken"
-    BATCH_PUT = "batch_put"
+    BATCH_HANDED = "batch_handed"
     PART_MASTERED = "part_mastered"
     CHECKPOINT_WRITTEN = "checkpoint_written"
     HUB_COMMITTED = "hub_committed"

@@ -1,67 +1,56 @@
-"""The inbox: batches that wait in the hub until the worker whose turn it is masters all of them as one.
+"""The inbox: batches that wait in the hub to be mastered together with those of other sources (mdm.capture.lane).
 
-One row a source. It is a place of passage, no record: after a crash of the hub's server it is empty, and what stood in
-it comes again from the checkpoints. A batch is taken in the transaction that masters it, so it is mastered once.
+It is a place of passage, no record: after a crash of the hub's server it is empty, and what stood in it comes again
+from the checkpoints. A batch is taken out in the transaction that masters it and moves its source's checkpoint.
 """
 
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import polars as pl
-import psycopg
 
-from golden_records import routines, rows
-from golden_records.routines import Routine, when
-from mdm.batches import MappedBatch
-from mdm.capture.checkpoint import LOCK_CLASS, Move, Position, Progress
+from mdm.batches import FRAMES, MappedBatch
+from mdm.capture.checkpoint import Move, Position, Progress
 from mdm.capture.lsn import Lsn
 from mdm.db import Connection
 
-_TURN = -1  # beside the ids of sources in LOCK_CLASS
-
-# In one routine, so that whoever finds its batch gone has the turn for no longer than it takes to see it.
-_AWAIT = Routine(
-    name="await_turn",
-    parameters=("source int",),
-    statements=(
-        f"perform pg_advisory_lock({LOCK_CLASS}, {_TURN})",
-        "select count(*) into _found from hub.inbox where source_id = %(source)s and taken_at is null",
-        when("_found = 0", [f"perform pg_advisory_unlock({LOCK_CLASS}, {_TURN})"]),
-    ),
-)
+CHANNEL = "mdm_inbox"
+"""PostgreSQL's channel on which it is told that a batch was put in."""
 
 _PUT = """
 insert into hub.inbox (source_id, worker, commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn, source_at,
                        change_count, rate, transactions, changes, records, rejects)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-on conflict (source_id) do update
-set worker = excluded.worker, commit_lsn = excluded.commit_lsn, end_lsn = excluded.end_lsn,
-    reached_commit_lsn = excluded.reached_commit_lsn, reached_end_lsn = excluded.reached_end_lsn,
-    source_at = excluded.source_at, change_count = excluded.change_count, rate = excluded.rate,
-    transactions = excluded.transactions, changes = excluded.changes, records = excluded.records,
-    rejects = excluded.rejects, put_at = clock_timestamp(), taken_at = null
 """
 
+# The oldest first, so that the changes of one time, which belong together, are mastered together. Of a source that got
+# a batch back, which comes first, nothing is taken.
 _TAKE = """
 with waiting as (
-    update hub.inbox i
-    set taken_at = clock_timestamp(), transactions = null, changes = null, records = null, rejects = null
-    from (select * from hub.inbox where taken_at is null order by source_id for update) w
-    where i.source_id = w.source_id
-    returning w.*
+    select put_no, change_count, max(source_at) over (partition by source_id order by put_no) as source_at
+    from hub.inbox i
+    where not exists (select from hub.inbox r where r.source_id = i.source_id and r.is_returned)
+), fitting as (
+    select put_no from (
+        select put_no, sum(change_count) over (order by source_at, put_no) - change_count as before from waiting) w
+    where before < %s
 )
-select source_id, worker, commit_lsn::text, end_lsn::text, reached_commit_lsn::text, reached_end_lsn::text, source_at,
-       change_count, rate, transactions, changes, records, rejects
-from waiting where source_id <> %s order by source_id
+delete from hub.inbox where put_no = any (array(select put_no from fitting))
+returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_commit_lsn::text, reached_end_lsn::text,
+          source_at, change_count, rate, transactions, changes, records, rejects
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A batch to be mastered, of which worker it is, and how it moves the checkpoint of its source."""
+    """A batch to be mastered, of which worker it is, and how it moves the checkpoint of its source.
 
+    `put_no` is None until it is put into the inbox.
+    """
+
+    put_no: int | None = None
     worker: int
     move: Move
     batch: MappedBatch
@@ -72,64 +61,63 @@ class Waiting:
         return self.batch.source_id
 
 
-def prepare(connection: Connection) -> None:
-    """Make a session ready to wait for its turn."""
-    _AWAIT.create(connection)
-
-
-def try_turn(connection: Connection) -> bool:
-    """Take the turn for this session if nobody has it, or waits for it."""
-    return bool(rows.single(connection, "select pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, _TURN]))
-
-
-def await_turn(connection: Connection, source_id: int) -> bool:
-    """Wait for the turn and keep it if the source's batch still waits; False where another has mastered it."""
-    return routines.found(_AWAIT.call(connection, source_id)) > 0
-
-
-def end_turn(connection: Connection) -> None:
-    """Let the next have the turn; where the connection is lost, it has gone with it."""
-    with suppress(psycopg.OperationalError, psycopg.InterfaceError):
-        connection.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, _TURN])
-
-
 def put(connection: Connection, waiting: Waiting) -> None:
-    """Have a batch wait; it takes the place of what an earlier worker of the source has left."""
-    batch, move, progress = waiting.batch, waiting.move, waiting.move.progress
+    """Have a batch wait, behind those of its source that are there."""
+    move, progress = waiting.move, waiting.move.progress
     positions = [str(lsn) for at in (move.known, move.reached) for lsn in (at.commit_lsn, at.end_lsn)]
-    frames = [_encoded(frame) for frame in (batch.transactions, batch.changes, batch.records, batch.rejects)]
-    connection.execute(
-        _PUT,
-        [waiting.source_id, waiting.worker, *positions, progress.source_at, progress.changes, progress.rate, *frames],
-    )
+    frames = [_encoded(getattr(waiting.batch, name)) for name in FRAMES]
+    told = [progress.source_at, progress.changes, progress.rate]
+    connection.execute(_PUT, [waiting.source_id, waiting.worker, *positions, *told, *frames])
+    connection.execute(f"notify {CHANNEL}")
 
 
-def take_others(connection: Connection, source_id: int) -> list[Waiting]:
-    """Take all out, inside the transaction that masters it; return what is of other sources than this one."""
-    return [_waiting(row) for row in connection.execute(_TAKE, [source_id], binary=True)]
+def take(connection: Connection, *, changes: int) -> list[Waiting]:
+    """Take the oldest batches out, about so many changes, in the order in which they were put in."""
+    taken = connection.execute(_TAKE, [changes], binary=True).fetchall()
+    return [_waiting(row) for row in sorted(taken)]
+
+
+def give_back(connection: Connection, put_nos: Iterable[int]) -> None:
+    """Have batches mastered by the workers that put them in: together they could not be."""
+    connection.execute("update hub.inbox set is_returned = true where put_no = any (%s)", [list(put_nos)])
+
+
+def is_given_back(connection: Connection, source_id: int) -> bool:
+    """Tell whether a batch of the source is to be mastered by its own worker."""
+    found = connection.execute("select from hub.inbox where source_id = %s and is_returned limit 1", [source_id])
+    return found.rowcount > 0
 
 
 def withdraw(connection: Connection, source_id: int) -> None:
-    """Take a source's batch out without mastering it: it comes again from the checkpoint."""
+    """Take all batches of a source out without mastering them: they come again from its checkpoint."""
     connection.execute("delete from hub.inbox where source_id = %s", [source_id])
 
 
-def _waiting(row: tuple[Any, ...]) -> Waiting:
-    source_id, worker, commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn, source_at, changes, rate, *frames = row
-    transactions, changed, records, rejects = (pl.read_ipc(BytesIO(frame)) for frame in frames)
+def _waiting(row: Sequence[Any]) -> Waiting:
+    put_no, source_id, worker, *lsns, source_at, changes, rate, transactions, changed, records, rejects = row
+    commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn = map(Lsn.parse, lsns)
     return Waiting(
+        put_no=put_no,
         worker=worker,
         move=Move(
             source_id=source_id,
-            known=Position(commit_lsn=Lsn.parse(commit_lsn), end_lsn=Lsn.parse(end_lsn)),
-            reached=Position(commit_lsn=Lsn.parse(reached_commit_lsn), end_lsn=Lsn.parse(reached_end_lsn)),
+            known=Position(commit_lsn=commit_lsn, end_lsn=end_lsn),
+            reached=Position(commit_lsn=reached_commit_lsn, end_lsn=reached_end_lsn),
             progress=Progress(changes=changes, rate=rate, source_at=source_at),
         ),
         batch=MappedBatch(
-            source_id=source_id, transactions=transactions, changes=changed, records=records, rejects=rejects
+            source_id=source_id,
+            transactions=_decoded(transactions),
+            changes=_decoded(changed),
+            records=_decoded(records),
+            rejects=_decoded(rejects),
         ),
     )
 
 
 def _encoded(frame: pl.DataFrame) -> bytes:
     return frame.write_ipc(None, compression="lz4").getvalue()
+
+
+def _decoded(octets: bytes) -> pl.DataFrame:
+    return pl.read_ipc(BytesIO(octets))

@@ -27,21 +27,23 @@ from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
 from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
+from mdm.capture.handing import Handed
 from mdm.capture.inbox import Waiting
 from mdm.capture.isolating import Take
+from mdm.capture.lane import Lane
 from mdm.capture.loading import Loading, Step
 from mdm.capture.lsn import Lsn
 from mdm.capture.pipeline import Pipeline, Prepared
 from mdm.capture.reading import Reader, parse_mark
 from mdm.capture.retrying import retried
 from mdm.capture.stream import ChangeStream
-from mdm.capture.turns import Turns
 from mdm.db import Connection
 from mdm.distribution import upkeep
 
 _log = structlog.get_logger(__name__)
 
 _PATIENCE = 0.1
+_BETWEEN_LOOKS = 0.02
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
 _BETWEEN_PRUNINGS = 3_600.0
@@ -85,13 +87,19 @@ class _Share:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """The state of a run. `run` returns when `stop` is set; whatever goes wrong is raised, and nothing is confirmed."""
+    """The state of a run. `run` returns when `stop` is set; whatever goes wrong is raised, and nothing is confirmed.
+
+    `position` is behind all that was taken off the stream, `mastered` behind what the hub has committed of it.
+    """
 
     captured: Captured
     hub: Connection
     stop: threading.Event
     state: Checkpoint
+    lane: Lane
     position: Position = field(init=False)
+    mastered: Position = field(init=False)
+    handed: Handed = field(init=False)
     rate: Rate = field(default_factory=Rate)
     _has_loads: bool = False
     _keeps_due: bool = False
@@ -107,7 +115,9 @@ class Session:
         self.state = checkpoint.get(self.hub, self.captured.source_id)
         if self.stop.is_set() or self.state.position is None:
             return
-        self.position = self.state.position
+        self.position = self.mastered = self.state.position
+        self.handed = Handed(hub=self.hub, source_id=self.captured.source_id, worker=self.state.worker)
+        self.handed.withdraw()  # what an earlier worker has left comes again from the checkpoint
         checkpoint.recover(self.hub, self.captured.source_id)
         with ExitStack() as stack:
             source = stack.enter_context(self._stream())
@@ -116,17 +126,29 @@ class Session:
             reader = stack.enter_context(Reader(self.captured.source_dsn, run=run, at=self.captured.at))
             with suppress(Interrupted):
                 self._run(source, pipeline, self._loading(reader))
+            self.handed.withdraw()
 
     def _run(self, source: ChangeStream, pipeline: Pipeline, loading: Loading) -> None:
         _log.info("stream.began", source=self.captured.name, lsn=str(self.position.end_lsn))
+        confirmed = self.mastered
         while not self.stop.is_set():
-            prepared = pipeline.take(timeout=0 if self._may_assemble else _PATIENCE)
+            prepared = self._next(pipeline)
             if prepared is not None:
                 self.captured.at(Point.BATCH_TAKEN)
                 self._master(prepared, pipeline, loading)
-                source.confirm(Lsn(self.position.end_lsn - self.state.offset))
+            self._look_after_handed(pipeline)
+            if self.mastered != confirmed:
+                source.confirm(Lsn(self.mastered.end_lsn - self.state.offset))
+                confirmed = self.mastered
                 self.captured.at(Point.SLOT_CONFIRMED)
             self._work_besides(loading)
+
+    def _next(self, pipeline: Pipeline) -> Prepared | None:
+        self.lane.check()
+        if self.handed.is_full:
+            self.stop.wait(_BETWEEN_LOOKS)
+            return None
+        return pipeline.take(timeout=0 if self._may_assemble else _PATIENCE)
 
     def _stream(self) -> ChangeStream:
         connection = replication.connect(self.captured.stream_dsn)
@@ -151,17 +173,20 @@ class Session:
     def _master(self, prepared: Prepared, pipeline: Pipeline, loading: Loading) -> None:
         """Master a batch and move the checkpoint: all parts of a large transaction in one hub transaction."""
         shares = self._shares(prepared, loading)
+        together = shares[0].batch if prepared.batch.complete and len(shares) == 1 else None
+        if together is None:
+            self._await_handed(pipeline)
         if not prepared.batch.complete:
             # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
             self._commit(self._of_all_parts(prepared, shares, pipeline, loading), pipeline)
             return
         if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
+        if together is not None:
+            self._hand_over(shares[0], together)
+            return
         for share in shares:
-            if share.batch is None:
-                self._retried(partial(self._commit, [share], pipeline))
-            else:
-                self._take_turn(share, share.batch, pipeline)
+            self._retried(partial(self._commit, [share], pipeline))
 
     def _of_all_parts(
         self, prepared: Prepared, shares: list[_Share], pipeline: Pipeline, loading: Loading
@@ -187,23 +212,42 @@ class Session:
             checkpoint.advance(self.hub, self._move(reached, progress))
             self.captured.at(Point.CHECKPOINT_WRITTEN)
         self.captured.at(Point.HUB_COMMITTED)
-        self.position = reached
+        self.position = self.mastered = reached
 
-    def _take_turn(self, share: _Share, batch: MappedBatch, pipeline: Pipeline) -> None:
-        """Have changes mastered together with those of other sources that wait."""
+    def _hand_over(self, share: _Share, batch: MappedBatch) -> None:
+        """Have changes mastered together with those of other sources."""
         reached, changes = _later(self.position, share.reached), batch.changes.height
         source_at = share.source_at or datetime.now(UTC)
         progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
-        waiting = Waiting(worker=self.state.worker, move=self._move(reached, progress), batch=batch)
-        self._turns.master(waiting, at_last=pipeline.expect)
+        self.handed.put(Waiting(worker=self.state.worker, move=self._move(reached, progress), batch=batch))
         self.position = reached
+        self.captured.at(Point.BATCH_HANDED)
+
+    def _look_after_handed(self, pipeline: Pipeline) -> None:
+        """See how far the hub has come with what was handed over, and master what it gives back."""
+        if not self.handed:
+            return
+        self.mastered, given_back = self.handed.look()
+        if given_back:
+            self.position = self.mastered
+        for waiting in given_back:
+            share = _Share(
+                steps=self._changes(waiting.batch, mastering.apply),
+                reached=waiting.move.reached,
+                source_at=waiting.move.progress.source_at,
+            )
+            self._retried(partial(self._commit, [share], pipeline))
+
+    def _await_handed(self, pipeline: Pipeline) -> None:
+        """Wait until all that was handed over is mastered: what comes now is mastered by this worker, behind it."""
+        while self.handed:
+            self.lane.check()
+            self._look_after_handed(pipeline)
+            if self.handed and self.stop.wait(_BETWEEN_LOOKS):
+                raise Interrupted
 
     def _move(self, reached: Position, progress: Progress) -> Move:
         return Move(source_id=self.captured.source_id, known=self.position, reached=reached, progress=progress)
-
-    @property
-    def _turns(self) -> Turns:
-        return Turns(captured=self.captured, hub=self.hub)
 
     def _claim(self, mapped: MappedBatch) -> None:
         """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
@@ -243,7 +287,7 @@ class Session:
                 rest = mapping.after(rest, message.tx)
         loading.note(unseen)
         last = self._share(self._changes(rest, take), batch.transactions, batch.end_lsn)
-        if 0 < rest.changes.height <= self.captured.batch_rows:
+        if rest.changes.height <= self.captured.batch_rows:
             last = replace(last, batch=rest)
         if shares and not last.steps:
             return [*shares[:-1], replace(shares[-1], reached=last.reached)]

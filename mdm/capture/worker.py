@@ -13,10 +13,11 @@ import psycopg
 import structlog
 
 from mdm import db, mastering
-from mdm.capture import checkpoint, inbox
+from mdm.capture import checkpoint
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import CheckpointMoved
 from mdm.capture.errors import CaptureError
+from mdm.capture.lane import Lane
 from mdm.capture.session import Session
 from mdm.db import Connection, DatabaseUnreachable
 from mdm.errors import MdmError
@@ -68,10 +69,10 @@ def _run_once(captured: Captured, stop: threading.Event, on_lock: Callable[[], N
             return
         on_lock()
         mastering.tune(hub, terms=captured.terms)
-        inbox.prepare(hub)
-        while not stop.is_set():
-            state = checkpoint.take_over(hub, captured.source_id)
-            Session(captured=captured, hub=hub, stop=stop, state=state).run()
+        with Lane(captured) as lane:
+            while not stop.is_set():
+                state = checkpoint.take_over(hub, captured.source_id)
+                Session(captured=captured, hub=hub, stop=stop, state=state, lane=lane).run()
 
 
 def _await_lock(captured: Captured, hub: Connection, stop: threading.Event) -> bool:

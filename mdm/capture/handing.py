@@ -1,0 +1,61 @@
+"""Handing over: what a worker has put into the inbox and what is not mastered of it yet, in order."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from mdm import db
+from mdm.capture import checkpoint, inbox
+from mdm.capture.checkpoint import Position
+from mdm.capture.inbox import Waiting
+from mdm.db import Connection
+
+_MOST_BATCHES = 8
+_MOST_CHANGES = 12_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Handed:
+    """The batches of one source that wait to be mastered; `hub` is its worker's session."""
+
+    hub: Connection
+    source_id: int
+    worker: int
+    _waiting: deque[Waiting] = field(default_factory=deque)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything waits."""
+        return bool(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that more is better gathered first."""
+        changes = sum(waiting.batch.changes.height for waiting in self._waiting)
+        return len(self._waiting) >= _MOST_BATCHES or changes >= _MOST_CHANGES
+
+    def put(self, waiting: Waiting) -> None:
+        """Have a batch wait behind the others."""
+        with db.transaction(self.hub):
+            inbox.put(self.hub, waiting)
+        self._waiting.append(waiting)
+
+    def look(self) -> tuple[Position, list[Waiting]]:
+        """Return how far the source is mastered by now, and what its own worker is to master itself, in order.
+
+        Raises CheckpointMoved when another worker has taken the source over.
+        """
+        is_given_back = inbox.is_given_back(self.hub, self.source_id)  # first: nothing is mastered once it is
+        position = checkpoint.reached(self.hub, self.source_id, self.worker)
+        while self._waiting and self._waiting[0].move.reached <= position:
+            self._waiting.popleft()
+        return position, self._take_back() if is_given_back else []
+
+    def _take_back(self) -> list[Waiting]:
+        self.withdraw()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+    def withdraw(self) -> None:
+        """Take all that waits out of the inbox."""
+        with db.transaction(self.hub):
+            inbox.withdraw(self.hub, self.source_id)
