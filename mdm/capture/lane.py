@@ -32,6 +32,7 @@ _MOST = 20_000  # changes, about
 _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
+_LINGER = 0.01
 
 
 class Lane:
@@ -83,9 +84,15 @@ class Lane:
             mastering.tune(hub, terms=self._captured.terms)
             hub.execute(f"listen {inbox.CHANNEL}")
             while not self._closing.is_set():
-                if not self._master_waiting(hub):
-                    for _ in hub.notifies(timeout=_PATIENCE, stop_after=1):
-                        break
+                told = list(hub.notifies(timeout=0))  # of what is taken now
+                if not self._master_waiting(hub) and not told:
+                    self._await_put(hub)
+
+    def _await_put(self, hub: Connection) -> None:
+        """Wait until a batch was put in, and a moment longer: what changed at one time comes from several sources."""
+        for _ in hub.notifies(timeout=_PATIENCE, stop_after=1):
+            self._closing.wait(_LINGER)
+            break
 
     def _master_waiting(self, hub: Connection) -> bool:
         """Master the oldest of what waits; tell whether anything did."""

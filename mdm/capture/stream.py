@@ -24,6 +24,7 @@ from mdm.capture.replication import Arrival, ReplicationStream
 
 _BETWEEN_IDLE_BATCHES = 10.0
 _AHEAD = 2_000  # changes that are worth a batch before anyone waits for it
+_ENOUGH = 200  # changes that are worth a batch at once when it is awaited
 _BETWEEN_LOOKS = 0.005
 _LONGER = 1.5  # times as long as the last batch took
 _LONGEST_LINGER = 0.25
@@ -135,7 +136,8 @@ class ChangeStream:
         return max(self._linger, min(_LONGER * self._round, _LONGEST_LINGER))
 
     def _has_waited(self) -> bool:
-        return not self._source.has_more and time.monotonic() >= self._waiting_since + self._gathering
+        is_due = self._assembly.rows >= _ENOUGH or time.monotonic() >= self._waiting_since + self._gathering
+        return is_due and not self._source.has_more
 
     def _patience(self, deadline: float, *, is_due: bool) -> float:
         now, due = time.monotonic(), self._waiting_since + self._gathering
