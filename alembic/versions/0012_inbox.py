@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("source_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("change_count", sa.Integer(), nullable=False),
         sa.Column("rate", sa.Float(), nullable=False),
+        sa.Column("put_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column(
             "is_returned",
             sa.Boolean(),

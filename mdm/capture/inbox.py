@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from golden_records import rows
 from mdm.batches import FRAMES, MappedBatch
 from mdm.capture.checkpoint import Move, Position, Progress
 from mdm.capture.lsn import Lsn
@@ -69,6 +70,16 @@ def put(connection: Connection, waiting: Waiting) -> None:
     told = [progress.source_at, progress.changes, progress.rate]
     connection.execute(_PUT, [waiting.source_id, waiting.worker, *positions, *told, *frames])
     connection.execute(f"notify {CHANNEL}")
+
+
+def seconds_since_put(connection: Connection, *, changes: int) -> float | None:
+    """Return the seconds since the last batch of at least so many changes was put in, None where none waits."""
+    waited: float | None = rows.single(
+        connection,
+        "select extract(epoch from clock_timestamp() - max(put_at))::float8 from hub.inbox where change_count >= %s",
+        [changes],
+    )
+    return waited
 
 
 def take(connection: Connection, *, changes: int) -> list[Waiting]:

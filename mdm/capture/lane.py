@@ -33,6 +33,8 @@ _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
 _LINGER = 0.01
+_LARGE = 200
+_LINGER_LARGE = 0.05
 
 
 class Lane:
@@ -84,6 +86,7 @@ class Lane:
             mastering.tune(hub, terms=self._captured.terms)
             hub.execute(f"listen {inbox.CHANNEL}")
             while not self._closing.is_set():
+                self._linger(hub)
                 told = list(hub.notifies(timeout=0))  # of what is taken now
                 if not self._master_waiting(hub) and not told:
                     self._await_put(hub)
@@ -93,6 +96,12 @@ class Lane:
         for _ in hub.notifies(timeout=_PATIENCE, stop_after=1):
             self._closing.wait(_LINGER)
             break
+
+    def _linger(self, hub: Connection) -> None:
+        """Wait for what belongs to a large batch that has just come: together they take half as long."""
+        waited = inbox.seconds_since_put(hub, changes=_LARGE)
+        if waited is not None and waited < _LINGER_LARGE:
+            self._closing.wait(_LINGER_LARGE - waited)
 
     def _master_waiting(self, hub: Connection) -> bool:
         """Master the oldest of what waits; tell whether anything did."""

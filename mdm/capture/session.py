@@ -180,11 +180,11 @@ class Session:
             # The parts that were taken off the pipeline are gone: only a whole batch can be tried again at once.
             self._commit(self._of_all_parts(prepared, shares, pipeline, loading), pipeline)
             return
-        if prepared.mapped is not None:
-            self._retried(partial(self._claim, prepared.mapped))
         if together is not None:
             self._hand_over(shares[0], together)
             return
+        if prepared.mapped is not None:
+            self._retried(partial(self._claim, prepared.mapped))
         for share in shares:
             self._retried(partial(self._commit, [share], pipeline))
 

@@ -24,7 +24,7 @@ from mdm.capture.replication import Arrival, ReplicationStream
 
 _BETWEEN_IDLE_BATCHES = 10.0
 _AHEAD = 2_000  # changes that are worth a batch before anyone waits for it
-_ENOUGH = 200  # changes that are worth a batch at once when it is awaited
+_ENOUGH = 200  # changes that are gathered no further when a batch is awaited
 _BETWEEN_LOOKS = 0.005
 _LONGER = 1.5  # times as long as the last batch took
 _LONGEST_LINGER = 0.25
@@ -135,12 +135,16 @@ class ChangeStream:
         """Seconds for which changes gather: the busier the hub is, the longer, so that it masters more at once."""
         return max(self._linger, min(_LONGER * self._round, _LONGEST_LINGER))
 
+    @property
+    def _ready_at(self) -> float:
+        """When the next batch has gathered for long enough."""
+        return 0.0 if self._assembly.rows >= _ENOUGH else self._waiting_since + self._gathering
+
     def _has_waited(self) -> bool:
-        is_due = self._assembly.rows >= _ENOUGH or time.monotonic() >= self._waiting_since + self._gathering
-        return is_due and not self._source.has_more
+        return not self._source.has_more and time.monotonic() >= self._ready_at
 
     def _patience(self, deadline: float, *, is_due: bool) -> float:
-        now, due = time.monotonic(), self._waiting_since + self._gathering
+        now, due = time.monotonic(), self._ready_at
         if not is_due and not self._assembly.is_idle:
             due = max(due, now + _BETWEEN_LOOKS)
         return (due if now < due < deadline else deadline) - now

@@ -109,6 +109,7 @@ inbox = Table(
     Column("source_at", _Moment, nullable=False),
     Column("change_count", Integer, nullable=False),
     Column("rate", Float, nullable=False),
+    Column("put_at", _Moment, nullable=False, server_default=text("clock_timestamp()")),
     Column("is_returned", Boolean, nullable=False, server_default=text("false"), comment="For its own worker."),
     Column("transactions", LargeBinary, nullable=False, comment="In Arrow's IPC format, as are the next three."),
     Column("changes", LargeBinary, nullable=False),
