@@ -1,7 +1,7 @@
 """Batches on their way into mastering: what a source's changes come to, and the batches of several sources as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,7 @@ class JoinedBatch:
     """The same of one source or several: all rows tell their source_id, and `tx` numbers the transactions of all.
 
     A source's transactions keep their order; among each other they stand by when they were committed. `change_no` is a
-    source's own. `most_changes` is the greatest count of one source.
+    source's own. `most_changes` is the greatest count of one source, `most_transactions` more than any `tx`.
     """
 
     source_ids: tuple[int, ...]
@@ -35,6 +35,21 @@ class JoinedBatch:
     records: pl.DataFrame
     rejects: pl.DataFrame
     most_changes: int
+    most_transactions: int
+
+    def behind(self, *, changes: int, transactions: int) -> "JoinedBatch":
+        """Return it with its numbers counted on behind so many changes and transactions."""
+        if not changes and not transactions:
+            return self
+        change_no = (pl.col("change_no") + changes).alias("change_no")
+        tx = (pl.col("tx") + pl.lit(transactions, pl.Int32)).alias("tx")
+        return replace(
+            self,
+            transactions=self.transactions.with_columns_seq(tx),
+            changes=self.changes.with_columns_seq(change_no, tx),
+            records=self.records.with_columns_seq(change_no, tx),
+            rejects=self.rejects.with_columns_seq(change_no),
+        )
 
     @property
     def rows(self) -> int:
@@ -46,26 +61,14 @@ def chain(parts: Sequence[MappedBatch]) -> MappedBatch:
     """Put batches of one source together that follow each other."""
     if len(parts) == 1:
         return parts[0]
-    changes, transactions, numbered = 0, 0, list[MappedBatch]()
+    changes, transactions, numbered = 0, 0, []
     for part in parts:
-        numbered.append(_moved(part, changes=changes, transactions=transactions))
-        changes += part.changes.height
-        transactions += int(part.transactions["tx"].item(-1)) + 1 if part.transactions.height else 0
-    frames = {name: pl.concat([getattr(part, name) for part in numbered], rechunk=True) for name in FRAMES}
+        numbered.append(join([part]).behind(changes=changes, transactions=transactions))
+        changes, transactions = changes + numbered[-1].most_changes, transactions + numbered[-1].most_transactions
+    frames = {
+        name: pl.concat([getattr(part, name) for part in numbered], rechunk=True).drop("source_id") for name in FRAMES
+    }
     return MappedBatch(source_id=parts[0].source_id, **frames)
-
-
-def _moved(part: MappedBatch, *, changes: int, transactions: int) -> MappedBatch:
-    """Have a batch count on behind so many changes and transactions."""
-    change_no = (pl.col("change_no") + changes).alias("change_no")
-    tx = (pl.col("tx") + pl.lit(transactions, pl.Int32)).alias("tx")
-    return MappedBatch(
-        source_id=part.source_id,
-        transactions=part.transactions.with_columns_seq(tx),
-        changes=part.changes.with_columns_seq(change_no, tx),
-        records=part.records.with_columns_seq(change_no, tx),
-        rejects=part.rejects.with_columns_seq(change_no),
-    )
 
 
 def join(batches: Sequence[MappedBatch]) -> JoinedBatch:
@@ -82,6 +85,7 @@ def join(batches: Sequence[MappedBatch]) -> JoinedBatch:
         records=records,
         rejects=rejects,
         most_changes=max(batch.changes.height for batch in batches),
+        most_transactions=int(transactions["tx"].to_numpy().max(initial=-1)) + 1,
     )
 
 

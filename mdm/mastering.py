@@ -4,7 +4,7 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,7 @@ from golden_records.due import Cause
 from mdm import batches
 from mdm.batches import JoinedBatch, MappedBatch
 from mdm.distribution import contracts, feed, projection
+from mdm.staged import Staged
 from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
 
@@ -86,25 +87,31 @@ def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 
-def apply(connection: psycopg.Connection, *parts: MappedBatch) -> Outcome:
-    """Master a part of a batch, or parts of several sources as one.
+def apply(
+    connection: psycopg.Connection, *parts: MappedBatch, further: Iterable[Sequence[MappedBatch]] | None = None
+) -> Outcome:
+    """Master a part of a batch, or parts of several sources as one, and what comes `further` while they are staged.
 
     It may be called several times in one transaction, `finish` once at its end.
     """
     batch = batches.join(parts)
-    if batch.changes.height > staging.FEW:
-        return _apply(connection, batch)
+    if batch.changes.height > staging.FEW or further is not None:
+        return _apply(connection, batch, further or ())
     with staging.pipelined(connection) if batch.rows <= staging.FEW else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _apply(connection, batch)
+        return _apply(connection, batch, ())
 
 
-def _apply(connection: psycopg.Connection, batch: JoinedBatch) -> Outcome:
+def _apply(connection: psycopg.Connection, batch: JoinedBatch, further: Iterable[Sequence[MappedBatch]]) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
-    violations = stage(connection, batch)
+    staged = Staged(connection, block=_begin(connection))
+    staged.add(batch)
+    for parts in further:
+        staged.add(batches.join(parts))
+    violations = staged.check()
     with staging.pipelined(connection):
         _resolve(connection)
-        if batch.records["is_partial"].any():
+        if staged.is_partial:
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
         mastered = _master(connection)
@@ -115,7 +122,7 @@ def _apply(connection: psycopg.Connection, batch: JoinedBatch) -> Outcome:
         staging.wait(connection)
     written.verify()
     _yield_to_owners(connection, mastered.settled)
-    return Outcome(changes=batch.changes.height, violations=violations, touched_points=touching.rowcount)
+    return Outcome(changes=staged.changes, violations=violations, touched_points=touching.rowcount)
 
 
 def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
@@ -148,25 +155,11 @@ def prepare(connection: psycopg.Connection) -> None:
         projection.prepare(connection)
 
 
-def stage(connection: psycopg.Connection, batch: JoinedBatch) -> int:
+def stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
     """Journal and stage a part and hold back what fails on its own; return the count of violations."""
-    block = _begin(connection)
-    changes, records, rejects = (
-        frame.hstack([journal.change_ids(frame["change_no"], frame["source_id"], block=block)])
-        for frame in (batch.changes, batch.records, batch.rejects)
-    )
-    journal.record(connection, changes, batch.transactions, most=batch.most_changes)
-    staging.fill(connection, transactions=batch.transactions, records=records, rejects=rejects)
-    truncates = changes["op"] == "t"
-    if truncates.any():
-        for change in changes.filter(truncates).iter_rows(named=True):
-            source_records.stage_truncated(connection, change)
-    with staging.pipelined(connection):
-        checks.check_records(connection)
-        found = quarantine.look(connection, batch.source_ids)
-        quarantine.close_renewed(connection, found, batch.source_ids, block=block, changes=batch.most_changes)
-        quarantine.hold_records(connection, found)
-    return found.violations
+    staged = Staged(connection, block=_begin(connection))
+    staged.add(batches.join([batch]))
+    return staged.check()
 
 
 def _resolve(connection: psycopg.Connection) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from golden_records import rows
 from mdm.batches import FRAMES, MappedBatch
 from mdm.capture.checkpoint import Move, Position, Progress
 from mdm.capture.lsn import Lsn
@@ -40,7 +39,8 @@ with waiting as (
 )
 delete from hub.inbox where put_no = any (array(select put_no from fitting))
 returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_commit_lsn::text, reached_end_lsn::text,
-          source_at, change_count, rate, transactions, changes, records, rejects
+          source_at, change_count, rate, extract(epoch from clock_timestamp() - put_at)::float8, transactions, changes,
+          records, rejects
 """
 
 
@@ -48,13 +48,14 @@ returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_co
 class Waiting:
     """A batch to be mastered, of which worker it is, and how it moves the checkpoint of its source.
 
-    `put_no` is None until it is put into the inbox.
+    `put_no` is None until it is put into the inbox; `waited` are the seconds for which it was there.
     """
 
     put_no: int | None = None
     worker: int
     move: Move
     batch: MappedBatch
+    waited: float = 0.0
 
     @property
     def source_id(self) -> int:
@@ -70,16 +71,6 @@ def put(connection: Connection, waiting: Waiting) -> None:
     told = [progress.source_at, progress.changes, progress.rate]
     connection.execute(_PUT, [waiting.source_id, waiting.worker, *positions, *told, *frames])
     connection.execute(f"notify {CHANNEL}")
-
-
-def seconds_since_put(connection: Connection, *, changes: int) -> float | None:
-    """Return the seconds since the last batch of at least so many changes was put in, None where none waits."""
-    waited: float | None = rows.single(
-        connection,
-        "select extract(epoch from clock_timestamp() - max(put_at))::float8 from hub.inbox where change_count >= %s",
-        [changes],
-    )
-    return waited
 
 
 def take(connection: Connection, *, changes: int) -> list[Waiting]:
@@ -105,7 +96,7 @@ def withdraw(connection: Connection, source_id: int) -> None:
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
-    put_no, source_id, worker, *lsns, source_at, changes, rate, transactions, changed, records, rejects = row
+    put_no, source_id, worker, *lsns, source_at, changes, rate, waited, transactions, changed, records, rejects = row
     commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn = map(Lsn.parse, lsns)
     return Waiting(
         put_no=put_no,
@@ -123,6 +114,7 @@ def _waiting(row: Sequence[Any]) -> Waiting:
             records=_decoded(records),
             rejects=_decoded(rejects),
         ),
+        waited=waited,
     )
 
 

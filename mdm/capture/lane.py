@@ -8,6 +8,9 @@ given back: its own worker masters it, or holds back what is refused of it.
 """
 
 import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from types import TracebackType
@@ -17,9 +20,10 @@ import psycopg
 import structlog
 
 from mdm import batches, db, mastering
+from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, inbox
 from mdm.capture.capturing import Captured
-from mdm.capture.checkpoint import Move, Progress
+from mdm.capture.checkpoint import Move
 from mdm.capture.crashes import Point
 from mdm.capture.inbox import Waiting
 from mdm.capture.retrying import retried
@@ -34,7 +38,7 @@ _PATIENCE = 0.5
 _PAUSE = 1.0
 _LINGER = 0.01
 _LARGE = 200
-_LINGER_LARGE = 0.05
+_LINGER_LARGE = 0.06
 
 
 class Lane:
@@ -86,7 +90,6 @@ class Lane:
             mastering.tune(hub, terms=self._captured.terms)
             hub.execute(f"listen {inbox.CHANNEL}")
             while not self._closing.is_set():
-                self._linger(hub)
                 told = list(hub.notifies(timeout=0))  # of what is taken now
                 if not self._master_waiting(hub) and not told:
                     self._await_put(hub)
@@ -97,20 +100,14 @@ class Lane:
             self._closing.wait(_LINGER)
             break
 
-    def _linger(self, hub: Connection) -> None:
-        """Wait for what belongs to a large batch that has just come: together they take half as long."""
-        waited = inbox.seconds_since_put(hub, changes=_LARGE)
-        if waited is not None and waited < _LINGER_LARGE:
-            self._closing.wait(_LINGER_LARGE - waited)
-
     def _master_waiting(self, hub: Connection) -> bool:
         """Master the oldest of what waits; tell whether anything did."""
         taken: list[Waiting] = []
 
         def master() -> None:
+            taken.clear()
             with db.transaction(hub):
-                taken[:] = inbox.take(hub, changes=_MOST)
-                self._master(hub, _current(hub, taken))
+                self._master(hub, taken)
 
         try:
             retried(master, source=self._captured.name)
@@ -125,34 +122,63 @@ class Lane:
                 self._captured.at(Point.HUB_COMMITTED)
         return bool(taken)
 
-    def _master(self, hub: Connection, together: list[Waiting]) -> None:
-        changed = [waiting.batch for waiting in together if waiting.batch.changes.height]
+    def _master(self, hub: Connection, taken: list[Waiting]) -> None:
+        """Master the oldest of what waits and move the checkpoints; tell in `taken` what it is, as soon as it is."""
+        current = _take(hub, taken, changes=_MOST)
+        changed = _changes(current)
         if changed:
-            mastering.apply(hub, *changed)
+            mastering.apply(hub, *changed, further=self._come(hub, taken, current))
             self._captured.at(Point.PART_MASTERED)
             mastering.finish(hub)
-        if together:
-            checkpoint.advance(hub, *(waiting.move for waiting in together))
+        if current:
+            checkpoint.advance(hub, *(_move(group) for group in _by_source(current)))
             self._captured.at(Point.CHECKPOINT_WRITTEN)
 
+    def _come(
+        self, hub: Connection, taken: list[Waiting], current: list[Waiting]
+    ) -> Iterator[list[MappedBatch]] | None:
+        """Wait, beside a large batch that has just come, for what belongs to it: together they take half as long."""
+        waited = max((each.waited for each in current if each.batch.changes.height >= _LARGE), default=_LINGER_LARGE)
+        if waited >= _LINGER_LARGE:
+            return None
+        return self._come_until(time.monotonic() + _LINGER_LARGE - waited, hub, taken, current)
 
-def _current(hub: Connection, taken: list[Waiting]) -> list[Waiting]:
-    """Return one batch a source; what a worker has left whose source was taken over comes again, so it is dropped."""
-    workers = checkpoint.lock_workers(hub, {waiting.source_id for waiting in taken})
-    current = [waiting for waiting in taken if workers.get(waiting.source_id) == waiting.worker]
+    def _come_until(
+        self, deadline: float, hub: Connection, taken: list[Waiting], current: list[Waiting]
+    ) -> Iterator[list[MappedBatch]]:
+        while (left := deadline - time.monotonic()) > 0:
+            self._closing.wait(min(left, _LINGER))
+            room = _MOST - sum(waiting.batch.changes.height for waiting in current)
+            further = _take(hub, taken, changes=room) if room > 0 else []
+            current += further
+            if changed := _changes(further):
+                yield changed
+
+
+def _take(hub: Connection, taken: list[Waiting], *, changes: int) -> list[Waiting]:
+    """Take what waits, and tell it in `taken`; return what is of the present workers of the sources.
+
+    What a worker has left whose source was taken over is dropped: it comes again.
+    """
+    found = inbox.take(hub, changes=changes)
+    taken += found
+    workers = checkpoint.lock_workers(hub, {waiting.source_id for waiting in found})
+    return [waiting for waiting in found if workers.get(waiting.source_id) == waiting.worker]
+
+
+def _by_source(waiting: Iterable[Waiting]) -> list[list[Waiting]]:
     by_source = attrgetter("source_id")
-    return [_chained(list(group)) for _, group in groupby(sorted(current, key=by_source), by_source)]
+    return [list(group) for _, group in groupby(sorted(waiting, key=by_source), by_source)]
 
 
-def _chained(group: list[Waiting]) -> Waiting:
+def _changes(waiting: list[Waiting]) -> list[MappedBatch]:
+    """Return one batch a source, of those that change anything."""
+    changed = [each for each in waiting if each.batch.changes.height]
+    return [batches.chain([each.batch for each in group]) for group in _by_source(changed)]
+
+
+def _move(group: list[Waiting]) -> Move:
+    """Return how the batches of a source move its checkpoint together."""
     first, last = group[0].move, group[-1].move
-    progress = Progress(
-        changes=sum(waiting.move.progress.changes for waiting in group),
-        rate=last.progress.rate,
-        source_at=last.progress.source_at,
-    )
-    return Waiting(
-        worker=group[-1].worker,
-        move=Move(source_id=first.source_id, known=first.known, reached=last.reached, progress=progress),
-        batch=batches.chain([waiting.batch for waiting in group]),
-    )
+    changes = sum(waiting.move.progress.changes for waiting in group)
+    return replace(last, known=first.known, progress=replace(last.progress, changes=changes))
