@@ -50,31 +50,36 @@ def change_id(number: int, source_id: int) -> int:
     return number << SOURCE_BITS | source_id
 
 
-def change_ids(numbers: pl.Series, source_ids: pl.Series, *, block: int) -> pl.Series:
-    """Return the ids of changes from their numbers in the part and their sources, as a column change_id."""
-    return ((numbers + block) * (1 << SOURCE_BITS) + source_ids).alias("change_id")
+def change_ids(numbers: pl.Series, *, block: int, source_id: int) -> pl.Series:
+    """Return the ids of changes from their numbers in the part, as a column change_id."""
+    return ((numbers + block) * (1 << SOURCE_BITS) + source_id).alias("change_id")
 
 
-def record(connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, most: int) -> None:
-    """Write the changes of a part, at `most` so many of one source.
-
-    A change that stands already raises UniqueViolation.
-    """
-    if most >= CHANGES_PER_BLOCK:
-        raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes of a source")
+def record(
+    connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, source_id: int, block: int
+) -> None:
+    """Write the changes of a part. A change that stands already raises UniqueViolation."""
+    if changes.height >= CHANGES_PER_BLOCK:
+        raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes")
     if changes.is_empty():
         return
     if max(changes.height, transactions.height) <= staging.FEW:
-        _record_few(connection, changes, transactions)
+        _record_few(connection, changes, transactions, source_id=source_id, block=block)
         return
-    placed = changes.join(transactions.drop("source_id"), on="tx", how="left", maintain_order="left")
-    staging.copy_in(connection, "golden.journal", placed.select_seq(_COLUMNS))
+    numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns_seq(
+        source_id=pl.lit(source_id), change_id=change_ids(changes["change_no"], block=block, source_id=source_id)
+    )
+    staging.copy_in(connection, "golden.journal", numbered.select_seq(_COLUMNS))
 
 
-def _record_few(connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame) -> None:
+def _record_few(
+    connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, source_id: int, block: int
+) -> None:
     """Do it without the threads that join frames: handing a few rows to them and back takes longer than the work."""
     told = transactions[["tx", "xid", "commit_lsn", "committed_at"]].iter_rows()
     known = {tx: (xid, lsn, at) for tx, xid, lsn, at in told}
-    rows = [(*known[tx], *rest) for tx, *rest in changes[["tx", "source_id", "change_id", *_TOLD]].iter_rows()]
-    columns = ("xid", "commit_lsn", "committed_at", "source_id", "change_id", *_TOLD)
+    rows = []
+    for tx, number, *rest in changes[["tx", "change_no", *_TOLD]].iter_rows():
+        rows.append((source_id, change_id(block + number, source_id), *known[tx], *rest))
+    columns = ("source_id", "change_id", "xid", "commit_lsn", "committed_at", *_TOLD)
     staging.insert(connection, "golden.journal", columns, rows)

@@ -14,7 +14,8 @@ import psycopg
 
 _TABLES = """
 create temp table if not exists stage_tx (
-    tx int, source_id int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz) on commit delete rows;
+    tx int, source_id int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz, put_no bigint,
+    put_tx int) on commit delete rows;
 create temp table if not exists stage_record (
     source_id int, change_no bigint, tx int, op text, entity text, item_group text, key text, alt_key text,
     source_key text,
@@ -143,6 +144,7 @@ _TYPES = {
     "xid": "bigint",
     "commit_lsn": "pg_lsn",
     "committed_at": "timestamptz",
+    "put_no": "bigint",
     "source_id": "int",
     "change_id": "bigint",
     "change_no": "bigint",
@@ -192,13 +194,18 @@ def fill(
     rejects: pl.DataFrame,
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
-    fitting = records if _all_fit(records) else records.filter(_fits())
+    fitting, oversized = parted(records)
     copy_in(connection, "stage_tx", transactions[_TRANSACTION_COLUMNS])
     copy_in(connection, "stage_record", fitting[_RECORD_COLUMNS])
     copy_in(connection, "stage_reject", rejects[_REJECT_COLUMNS])
-    if fitting.height < records.height:
-        oversized = records.filter(~_fits()).select_seq("change_id", reason=pl.lit(_TOO_LONG))
-        copy_in(connection, "stage_reject", oversized)
+    copy_in(connection, "stage_reject", oversized[_REJECT_COLUMNS])
+
+
+def parted(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the records that can be staged, and those that are too long for it with the reason."""
+    if _all_fit(records):
+        return records, records.clear().with_columns_seq(reason=pl.lit(_TOO_LONG))
+    return records.filter(_fits()), records.filter(~_fits()).with_columns_seq(reason=pl.lit(_TOO_LONG))
 
 
 def _all_fit(records: pl.DataFrame) -> bool:

@@ -37,12 +37,12 @@ _PASS_BITS = 56
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    violations = mastering.stage(connection, batch)
+    staged = mastering.stage(connection, batch)
     identity.resolve(connection)
     source_records.write_loaded(connection)
     loaded.add(connection)
     opening.follow(connection)
-    return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
+    return Outcome(changes=batch.changes.height, violations=staged.violations, touched_points=0)
 
 
 def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: datetime) -> int | None:

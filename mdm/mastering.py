@@ -4,12 +4,14 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
+import polars as pl
 import psycopg
 
 from golden_records import (
@@ -35,10 +37,8 @@ from golden_records import (
     verdicts,
 )
 from golden_records.due import Cause
-from mdm import batches
-from mdm.batches import JoinedBatch, MappedBatch
+from mdm.batches import MappedBatch
 from mdm.distribution import contracts, feed, projection
-from mdm.staged import Staged
 from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
 
@@ -56,6 +56,34 @@ _ROUTINES = (
     survivorship.PROPAGATE,
 )
 _BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
+
+
+class Part(Protocol):
+    """Changes of one source or several that wait to be mastered, none of them a truncate.
+
+    `changes` and `transactions` count them; `is_partial` when values are left out that did not change.
+    """
+
+    @property
+    def changes(self) -> int: ...  # noqa: D102
+    @property
+    def transactions(self) -> int: ...  # noqa: D102
+    @property
+    def is_partial(self) -> bool: ...  # noqa: D102
+    @property
+    def source_ids(self) -> Collection[int]: ...  # noqa: D102
+
+    def stage(self, connection: psycopg.Connection, *, block: int, changes: int, transactions: int) -> None:
+        """Journal and stage them under the numbers of a block, behind so many changes and transactions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """What was journalled and staged of one part, or of several at once."""
+
+    changes: int
+    is_partial: bool
+    violations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +115,35 @@ def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
     connection.prepare_threshold, connection.prepared_max = 2, 500  # all statements of mastering stay prepared
 
 
-def apply(
-    connection: psycopg.Connection, *parts: MappedBatch, further: Iterable[Sequence[MappedBatch]] | None = None
-) -> Outcome:
-    """Master a part of a batch, or parts of several sources as one, and what comes `further` while they are staged.
-
-    It may be called several times in one transaction, `finish` once at its end.
-    """
-    batch = batches.join(parts)
-    if batch.changes.height > staging.FEW or further is not None:
-        return _apply(connection, batch, further or ())
-    with staging.pipelined(connection) if batch.rows <= staging.FEW else nullcontext():
+def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
+    """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
+    if batch.changes.height > staging.FEW:
+        return _master_part(connection, stage(connection, batch))
+    with staging.pipelined(connection) if _is_sent_at_once(batch) else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _apply(connection, batch, ())
+        return _master_part(connection, stage(connection, batch))
 
 
-def _apply(connection: psycopg.Connection, batch: JoinedBatch, further: Iterable[Sequence[MappedBatch]]) -> Outcome:
+def _is_sent_at_once(batch: MappedBatch) -> bool:
+    frames = (batch.transactions, batch.changes, batch.records, batch.rejects)
+    return max(frame.height for frame in frames) <= staging.FEW
+
+
+def apply_together(connection: psycopg.Connection, parts: Iterable[Part], *, is_few: bool) -> Outcome:
+    """Master parts of several sources as one; each is journalled and staged as it comes.
+
+    `is_few`: all have few rows, so that nothing of it need be waited for.
+    """
+    if not is_few:
+        return _master_part(connection, _stage_all(connection, parts))
+    with staging.pipelined(connection):
+        connection.execute("set local plan_cache_mode = force_generic_plan")
+        return _master_part(connection, _stage_all(connection, parts))
+
+
+def _master_part(connection: psycopg.Connection, staged: Staged) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
-    staged = Staged(connection, block=_begin(connection))
-    staged.add(batch)
-    for parts in further:
-        staged.add(batches.join(parts))
-    violations = staged.check()
+    violations = staged.violations
     with staging.pipelined(connection):
         _resolve(connection)
         if staged.is_partial:
@@ -155,11 +190,58 @@ def prepare(connection: psycopg.Connection) -> None:
         projection.prepare(connection)
 
 
-def stage(connection: psycopg.Connection, batch: MappedBatch) -> int:
-    """Journal and stage a part and hold back what fails on its own; return the count of violations."""
-    staged = Staged(connection, block=_begin(connection))
-    staged.add(batches.join([batch]))
-    return staged.check()
+def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
+    """Journal and stage a part and hold back what fails on its own."""
+    block = _begin(connection)
+    source = {"source_id": batch.source_id, "block": block}
+    journal.record(connection, batch.changes, batch.transactions, **source)
+    staging.fill(
+        connection,
+        transactions=_of_source(batch.transactions, batch.source_id),
+        records=_marked(batch.records, **source),
+        rejects=_marked(batch.rejects, **source),
+    )
+    truncates = batch.changes["op"] == "t"
+    if truncates.any():
+        for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
+            source_records.stage_truncated(connection, change)
+    return Staged(
+        changes=batch.changes.height,
+        is_partial=bool(batch.records["is_partial"].any()),
+        violations=_check(connection, [batch.source_id], block=block, changes=batch.changes.height),
+    )
+
+
+def _stage_all(connection: psycopg.Connection, parts: Iterable[Part]) -> Staged:
+    block = _begin(connection)
+    changes, transactions, is_partial, sources = 0, 0, False, set[int]()
+    for part in parts:
+        part.stage(connection, block=block, changes=changes, transactions=transactions)
+        changes, transactions = changes + part.changes, transactions + part.transactions
+        is_partial = is_partial or part.is_partial
+        sources.update(part.source_ids)
+    violations = _check(connection, sorted(sources), block=block, changes=changes)
+    return Staged(changes=changes, is_partial=is_partial, violations=violations)
+
+
+def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:
+    """Hold back what fails on its own; return the count of violations."""
+    with staging.pipelined(connection):
+        checks.check_records(connection)
+        found = quarantine.look(connection, source_ids)
+        quarantine.close_renewed(connection, found, source_ids, block=block, changes=changes)
+        quarantine.hold_records(connection, found)
+    return found.violations
+
+
+def _of_source(frame: pl.DataFrame, source_id: int) -> pl.DataFrame:
+    return frame.hstack([pl.Series("source_id", [source_id]).new_from_index(0, frame.height)])
+
+
+def _marked(frame: pl.DataFrame, *, source_id: int, block: int) -> pl.DataFrame:
+    """Give the rows of a part their source and the ids of their changes."""
+    changes = journal.change_ids(frame["change_no"], block=block, source_id=source_id)
+    return _of_source(frame, source_id).hstack([changes])
 
 
 def _resolve(connection: psycopg.Connection) -> None:

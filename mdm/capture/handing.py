@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mdm import db
+from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, inbox
-from mdm.capture.checkpoint import Position
-from mdm.capture.inbox import Waiting
+from mdm.capture.checkpoint import Move, Position
 from mdm.db import Connection
 
 _MOST_BATCHES = 8
@@ -20,7 +20,7 @@ class Handed:
     hub: Connection
     source_id: int
     worker: int
-    _waiting: deque[Waiting] = field(default_factory=deque)
+    _waiting: deque[tuple[Move, MappedBatch]] = field(default_factory=deque)
 
     def __bool__(self) -> bool:
         """Tell whether anything waits."""
@@ -29,27 +29,27 @@ class Handed:
     @property
     def is_full(self) -> bool:
         """Whether so much waits that more is better gathered first."""
-        changes = sum(waiting.batch.changes.height for waiting in self._waiting)
+        changes = sum(batch.changes.height for _, batch in self._waiting)
         return len(self._waiting) >= _MOST_BATCHES or changes >= _MOST_CHANGES
 
-    def put(self, waiting: Waiting) -> None:
+    def put(self, move: Move, batch: MappedBatch) -> None:
         """Have a batch wait behind the others."""
         with db.transaction(self.hub):
-            inbox.put(self.hub, waiting)
-        self._waiting.append(waiting)
+            inbox.put(self.hub, move, batch, worker=self.worker)
+        self._waiting.append((move, batch))
 
-    def look(self) -> tuple[Position, list[Waiting]]:
+    def look(self) -> tuple[Position, list[tuple[Move, MappedBatch]]]:
         """Return how far the source is mastered by now, and what its own worker is to master itself, in order.
 
         Raises CheckpointMoved when another worker has taken the source over.
         """
         is_given_back = inbox.is_given_back(self.hub, self.source_id)  # first: nothing is mastered once it is
         position = checkpoint.reached(self.hub, self.source_id, self.worker)
-        while self._waiting and self._waiting[0].move.reached <= position:
+        while self._waiting and self._waiting[0][0].reached <= position:
             self._waiting.popleft()
         return position, self._take_back() if is_given_back else []
 
-    def _take_back(self) -> list[Waiting]:
+    def _take_back(self) -> list[tuple[Move, MappedBatch]]:
         self.withdraw()
         taken = list(self._waiting)
         self._waiting.clear()

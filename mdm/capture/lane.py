@@ -9,23 +9,21 @@ given back: its own worker masters it, or holds back what is refused of it.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
-from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
 import psycopg
 import structlog
 
-from mdm import batches, db, mastering
-from mdm.batches import MappedBatch
+from golden_records import staging
+from mdm import db, mastering
 from mdm.capture import checkpoint, inbox
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Move
 from mdm.capture.crashes import Point
-from mdm.capture.inbox import Waiting
+from mdm.capture.inbox import Taken, Waiting
 from mdm.capture.retrying import retried
 from mdm.db import Connection, DatabaseUnreachable
 
@@ -116,7 +114,7 @@ class Lane:
                 raise
             _log.warning("batches.returned", batches=len(taken), error=type(error).__name__)
             with db.transaction(hub):
-                inbox.give_back(hub, [waiting.put_no for waiting in taken if waiting.put_no is not None])
+                inbox.give_back(hub, [waiting.put_no for waiting in taken])
         else:
             if taken:
                 self._captured.at(Point.HUB_COMMITTED)
@@ -125,34 +123,37 @@ class Lane:
     def _master(self, hub: Connection, taken: list[Waiting]) -> None:
         """Master the oldest of what waits and move the checkpoints; tell in `taken` what it is, as soon as it is."""
         current = _take(hub, taken, changes=_MOST)
-        changed = _changes(current)
-        if changed:
-            mastering.apply(hub, *changed, further=self._come(hub, taken, current))
+        if any(waiting.changes for waiting in current):
+            until = _belonging_until(current)
+            is_few = until is None and Taken(current).rows <= staging.FEW
+            mastering.apply_together(hub, self._parts(hub, taken, current, until), is_few=is_few)
             self._captured.at(Point.PART_MASTERED)
             mastering.finish(hub)
         if current:
-            checkpoint.advance(hub, *(_move(group) for group in _by_source(current)))
+            checkpoint.advance(hub, *_moves(current))
             self._captured.at(Point.CHECKPOINT_WRITTEN)
 
-    def _come(
-        self, hub: Connection, taken: list[Waiting], current: list[Waiting]
-    ) -> Iterator[list[MappedBatch]] | None:
-        """Wait, beside a large batch that has just come, for what belongs to it: together they take half as long."""
-        waited = max((each.waited for each in current if each.batch.changes.height >= _LARGE), default=_LINGER_LARGE)
-        if waited >= _LINGER_LARGE:
-            return None
-        return self._come_until(time.monotonic() + _LINGER_LARGE - waited, hub, taken, current)
-
-    def _come_until(
-        self, deadline: float, hub: Connection, taken: list[Waiting], current: list[Waiting]
-    ) -> Iterator[list[MappedBatch]]:
-        while (left := deadline - time.monotonic()) > 0:
+    def _parts(
+        self, hub: Connection, taken: list[Waiting], current: list[Waiting], until: float | None
+    ) -> Iterator[Taken]:
+        """Yield what was taken, and what comes until then."""
+        yield Taken(tuple(current))
+        while until is not None and (left := until - time.monotonic()) > 0:
             self._closing.wait(min(left, _LINGER))
-            room = _MOST - sum(waiting.batch.changes.height for waiting in current)
+            room = _MOST - Taken(current).changes
             further = _take(hub, taken, changes=room) if room > 0 else []
             current += further
-            if changed := _changes(further):
-                yield changed
+            if further:
+                yield Taken(further)
+
+
+def _belonging_until(current: list[Waiting]) -> float | None:
+    """Return until when to wait for what belongs to a large batch that has just come; None without one.
+
+    Together they take half as long as one after the other.
+    """
+    waited = max((waiting.waited for waiting in current if waiting.changes >= _LARGE), default=_LINGER_LARGE)
+    return None if waited >= _LINGER_LARGE else time.monotonic() + _LINGER_LARGE - waited
 
 
 def _take(hub: Connection, taken: list[Waiting], *, changes: int) -> list[Waiting]:
@@ -162,23 +163,22 @@ def _take(hub: Connection, taken: list[Waiting], *, changes: int) -> list[Waitin
     """
     found = inbox.take(hub, changes=changes)
     taken += found
-    workers = checkpoint.lock_workers(hub, {waiting.source_id for waiting in found})
-    return [waiting for waiting in found if workers.get(waiting.source_id) == waiting.worker]
+    workers = checkpoint.lock_workers(hub, {waiting.source_id for waiting in found}) if found else {}
+    current = [waiting for waiting in found if workers.get(waiting.source_id) == waiting.worker]
+    if len(current) < len(found):
+        inbox.drop(hub, [waiting.put_no for waiting in found if waiting not in current])
+    return current
 
 
-def _by_source(waiting: Iterable[Waiting]) -> list[list[Waiting]]:
-    by_source = attrgetter("source_id")
-    return [list(group) for _, group in groupby(sorted(waiting, key=by_source), by_source)]
+def _moves(current: list[Waiting]) -> list[Move]:
+    """Return how these batches move the checkpoints, one move a source."""
+    moves: dict[int, Move] = {}
+    for waiting in current:
+        before = moves.get(waiting.source_id)
+        moves[waiting.source_id] = waiting.move if before is None else _joined(before, waiting.move)
+    return list(moves.values())
 
 
-def _changes(waiting: list[Waiting]) -> list[MappedBatch]:
-    """Return one batch a source, of those that change anything."""
-    changed = [each for each in waiting if each.batch.changes.height]
-    return [batches.chain([each.batch for each in group]) for group in _by_source(changed)]
-
-
-def _move(group: list[Waiting]) -> Move:
-    """Return how the batches of a source move its checkpoint together."""
-    first, last = group[0].move, group[-1].move
-    changes = sum(waiting.move.progress.changes for waiting in group)
-    return replace(last, known=first.known, progress=replace(last.progress, changes=changes))
+def _joined(before: Move, move: Move) -> Move:
+    changes = before.progress.changes + move.progress.changes
+    return replace(move, known=before.known, progress=replace(move.progress, changes=changes))

@@ -28,7 +28,6 @@ from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
 from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
 from mdm.capture.handing import Handed
-from mdm.capture.inbox import Waiting
 from mdm.capture.isolating import Take
 from mdm.capture.lane import Lane
 from mdm.capture.loading import Loading, Step
@@ -181,7 +180,7 @@ class Session:
             self._commit(self._of_all_parts(prepared, shares, pipeline, loading), pipeline)
             return
         if together is not None:
-            self._hand_over(shares[0], together)
+            self._hand_over(shares[0], together, pipeline)
             return
         if prepared.mapped is not None:
             self._retried(partial(self._claim, prepared.mapped))
@@ -214,14 +213,19 @@ class Session:
         self.captured.at(Point.HUB_COMMITTED)
         self.position = self.mastered = reached
 
-    def _hand_over(self, share: _Share, batch: MappedBatch) -> None:
-        """Have changes mastered together with those of other sources."""
+    def _hand_over(self, share: _Share, batch: MappedBatch, pipeline: Pipeline) -> None:
+        """Have changes mastered together with those of other sources; here, if PostgreSQL refuses even to keep them."""
         reached, changes = _later(self.position, share.reached), batch.changes.height
         source_at = share.source_at or datetime.now(UTC)
         progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
-        self.handed.put(Waiting(worker=self.state.worker, move=self._move(reached, progress), batch=batch))
-        self.position = reached
-        self.captured.at(Point.BATCH_HANDED)
+        try:
+            self.handed.put(self._move(reached, progress), batch)
+        except isolating.REFUSED:
+            self._await_handed(pipeline)
+            self._retried(partial(self._commit, [share], pipeline))
+        else:
+            self.position = reached
+            self.captured.at(Point.BATCH_HANDED)
 
     def _look_after_handed(self, pipeline: Pipeline) -> None:
         """See how far the hub has come with what was handed over, and master what it gives back."""
@@ -230,12 +234,9 @@ class Session:
         self.mastered, given_back = self.handed.look()
         if given_back:
             self.position = self.mastered
-        for waiting in given_back:
-            share = _Share(
-                steps=self._changes(waiting.batch, mastering.apply),
-                reached=waiting.move.reached,
-                source_at=waiting.move.progress.source_at,
-            )
+        for move, batch in given_back:
+            steps = self._changes(batch, mastering.apply)
+            share = _Share(steps=steps, reached=move.reached, source_at=move.progress.source_at)
             self._retried(partial(self._commit, [share], pipeline))
 
     def _await_handed(self, pipeline: Pipeline) -> None:
@@ -287,7 +288,7 @@ class Session:
                 rest = mapping.after(rest, message.tx)
         loading.note(unseen)
         last = self._share(self._changes(rest, take), batch.transactions, batch.end_lsn)
-        if rest.changes.height <= self.captured.batch_rows:
+        if rest.changes.height <= self.captured.batch_rows and not (rest.changes["op"] == "t").any():
             last = replace(last, batch=rest)
         if shares and not last.steps:
             return [*shares[:-1], replace(shares[-1], reached=last.reached)]

@@ -12,12 +12,12 @@ from sqlalchemy import (
     Float,
     Identity,
     Integer,
-    LargeBinary,
     SmallInteger,
     Table,
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from golden_records.metadata import metadata
 from golden_records.tables import PgLsn
@@ -108,15 +108,77 @@ inbox = Table(
     Column("reached_end_lsn", PgLsn, nullable=False),
     Column("source_at", _Moment, nullable=False),
     Column("change_count", Integer, nullable=False),
+    Column("transaction_count", Integer, nullable=False),
+    Column("is_partial", Boolean, nullable=False, comment="Values are left out that did not change."),
     Column("rate", Float, nullable=False),
     Column("put_at", _Moment, nullable=False, server_default=text("clock_timestamp()")),
     Column("is_returned", Boolean, nullable=False, server_default=text("false"), comment="For its own worker."),
-    Column("transactions", LargeBinary, nullable=False, comment="In Arrow's IPC format, as are the next three."),
-    Column("changes", LargeBinary, nullable=False),
-    Column("records", LargeBinary, nullable=False),
-    Column("rejects", LargeBinary, nullable=False),
     schema=SCHEMA,
     comment="Batches that wait to be mastered together. Unlogged: after a crash of the server it is empty, and what "
     "stood in it comes again from the checkpoints.",
+    prefixes=["UNLOGGED"],
+)
+
+inbox_transaction = Table(
+    "inbox_transaction",
+    metadata,
+    Column("put_no", BigInteger, nullable=False, index=True),
+    Column("tx", Integer, nullable=False),
+    Column("xid", BigInteger),
+    Column("commit_lsn", PgLsn, nullable=False),
+    Column("committed_at", _Moment, nullable=False),
+    schema=SCHEMA,
+    comment="The transactions of the batches in hub.inbox.",
+    prefixes=["UNLOGGED"],
+)
+
+inbox_change = Table(
+    "inbox_change",
+    metadata,
+    Column("put_no", BigInteger, nullable=False, index=True),
+    Column("change_no", BigInteger, nullable=False),
+    Column("tx", Integer, nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("source_key", Text),
+    Column("payload", JSONB),
+    schema=SCHEMA,
+    comment="The changes of the batches in hub.inbox, as the journal is to hold them.",
+    prefixes=["UNLOGGED"],
+)
+
+inbox_record = Table(
+    "inbox_record",
+    metadata,
+    Column("put_no", BigInteger, nullable=False, index=True),
+    Column("change_no", BigInteger, nullable=False),
+    Column("tx", Integer, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("item_group", Text, nullable=False),
+    Column("key", Text),
+    Column("alt_key", Text),
+    Column("source_key", Text),
+    Column("effective_from", _Moment),
+    Column("effective_to", _Moment),
+    Column("is_partial", Boolean, nullable=False),
+    Column("item_values", JSONB),
+    Column("point_key", Text),
+    Column("address_key", Text),
+    Column("contract_key", Text),
+    schema=SCHEMA,
+    comment="What the changes of the batches in hub.inbox say of golden records, in the canonical form.",
+    prefixes=["UNLOGGED"],
+)
+
+inbox_reject = Table(
+    "inbox_reject",
+    metadata,
+    Column("put_no", BigInteger, nullable=False, index=True),
+    Column("change_no", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    schema=SCHEMA,
+    comment="The changes of the batches in hub.inbox that could not be typed.",
     prefixes=["UNLOGGED"],
 )
