@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="the address on which HTTP is served")
     api_port: int = Field(8420, ge=0, le=65535, description="the port on which HTTP is served")
     batch_rows: int = Field(6_000, ge=1, description="the most changes that one batch masters")
-    batch_milliseconds: int = Field(50, ge=0, description="the least that a batch waits to be filled")
+    batch_milliseconds: int = Field(100, ge=0, description="the least that a batch waits to be filled")
     feed_days: float = Field(30, gt=0, description="how long superseded entries stay in the views' feeds")
     match_seconds: int = Field(
         60, ge=0, le=86_400, description="how often what has changed is compared beside capture; 0 for never"

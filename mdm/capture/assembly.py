@@ -121,7 +121,8 @@ class Assembly:
         fitting = self._limits.fitting(wire)
         whole = ends[ends <= fitting]
         if whole.size:
-            return int(whole[-1] if self._carried is None else whole[0])
+            comfortable = whole[whole <= self._limits.comfortable(wire)]
+            return int(comfortable[-1] if self._carried is None and comfortable.size else whole[0])
         return fitting if fitting < len(wire) else 0
 
     def _put(self, wire: Wire) -> None:

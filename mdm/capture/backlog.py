@@ -14,14 +14,25 @@ _CLOSING = np.isin(np.arange(256), (Kind.COMMIT, Kind.MESSAGE))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one batch may hold: messages that change something, and octets of the stream; one is always let in."""
+    """How much one batch may hold: messages that change something, and octets of the stream; one is always let in.
+
+    Behind `enough` changes no further transaction begins.
+    """
 
     rows: int = 20_000
     octets: int = 16 << 20
+    enough: int = 20_000
 
     def fitting(self, wire: Wire) -> int:
         """Count the messages from the first on that fit into one batch."""
-        by_rows = np.searchsorted(np.cumsum(_CHANGES[wire.kinds]), self.rows, side="right")
+        return self._fitting(wire, self.rows)
+
+    def comfortable(self, wire: Wire) -> int:
+        """Count the messages from the first on that are enough for one batch."""
+        return self._fitting(wire, min(self.enough, self.rows))
+
+    def _fitting(self, wire: Wire, rows: int) -> int:
+        by_rows = np.searchsorted(np.cumsum(_CHANGES[wire.kinds]), rows, side="right")
         by_octets = np.searchsorted(wire.ends - wire.starts[:1], self.octets, side="right")
         return min(len(wire), max(1, int(min(by_rows, by_octets))))
 

@@ -35,8 +35,8 @@ _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
 _LINGER = 0.01
-_LARGE = 200
-_LINGER_LARGE = 0.06
+_LARGE, _LINGER_LARGE = 200, 0.06
+_HUGE, _LINGER_HUGE = 2_000, 0.25
 
 
 class Lane:
@@ -152,8 +152,13 @@ def _belonging_until(current: list[Waiting]) -> float | None:
 
     Together they take half as long as one after the other.
     """
-    waited = max((waiting.waited for waiting in current if waiting.changes >= _LARGE), default=_LINGER_LARGE)
-    return None if waited >= _LINGER_LARGE else time.monotonic() + _LINGER_LARGE - waited
+    left = max((_lingered(waiting.changes) - waiting.waited for waiting in current), default=0.0)
+    return time.monotonic() + left if left > 0 else None
+
+
+def _lingered(changes: int) -> float:
+    """Return the seconds to wait beside a batch of so many changes: a part of what it takes to master them."""
+    return _LINGER_HUGE if changes >= _HUGE else _LINGER_LARGE if changes >= _LARGE else 0.0
 
 
 def _take(hub: Connection, taken: list[Waiting], *, changes: int) -> list[Waiting]:

@@ -43,6 +43,7 @@ _log = structlog.get_logger(__name__)
 
 _PATIENCE = 0.1
 _BETWEEN_LOOKS = 0.02
+_ENOUGH = 2_500  # changes to hand over at once: the smaller, the more of one time is mastered together
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
 _BETWEEN_PRUNINGS = 3_600.0
@@ -156,7 +157,7 @@ class Session:
             self.captured.request,
             at=Lsn(self.position.end_lsn - self.state.offset),
             spool_folder=self.captured.spool_folder,
-            limits=Limits(rows=self.captured.batch_rows),
+            limits=Limits(rows=self.captured.batch_rows, enough=_ENOUGH),
             linger=self.captured.linger,
         )
 
