@@ -29,13 +29,15 @@ from mdm.db import Connection, DatabaseUnreachable
 
 _log = structlog.get_logger(__name__)
 
-_LOCK = -1  # beside the ids of sources
+LOCK = -1
+"""What whoever keeps the lane holds, as its worker holds a source by its id (checkpoint.try_lock)."""
+
 _MOST = 20_000  # changes, about
 _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
 _LINGER = 0.01
-_LARGE, _LINGER_LARGE = 200, 0.06
+_LARGE, _LINGER_LARGE = 200, 0.08
 _HUGE, _LINGER_HUGE = 2_000, 0.25
 
 
@@ -81,7 +83,7 @@ class Lane:
 
     def _keep(self) -> None:
         with self._captured.connect_hub("lane") as hub:
-            while not checkpoint.try_lock(hub, _LOCK):
+            while not checkpoint.try_lock(hub, LOCK):
                 if self._closing.wait(_BETWEEN_LOCK_TRIES):
                     return
             _log.info("lane.kept", source=self._captured.name)

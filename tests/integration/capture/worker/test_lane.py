@@ -1,0 +1,139 @@
+"""Of all workers one masters what waits of every source, in one hub transaction; whatever ends it, nothing is lost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mdm import db
+from mdm.capture import checkpoint, inbox, lane
+from mdm.capture.checkpoint import Move, Position, Progress
+from mdm.capture.crashes import Point
+from mdm.capture.lsn import Lsn
+from tests import factories
+from tests.factories import Transaction
+from tests.integration.capture.worker.rig import Crash, Rig, crash_at, mpan_list, wait_for
+from tests.integration.capture.worker.test_isolating import REFUSE, held
+from tests.integration.capture.worker.test_worker import doubles
+
+
+@contextmanager
+def lane_held(rig: Rig) -> Iterator[None]:
+    """Keep every worker from mastering what waits, while the block runs."""
+    with db.connect(rig.captured.hub_dsn) as holder:
+        wait_for(lambda: checkpoint.try_lock(holder, lane.LOCK))
+        yield
+
+
+def waiting(rig: Rig) -> int:
+    """Count the sources of which anything waits."""
+    return int(rig.one("select count(distinct source_id) from hub.inbox"))
+
+
+def retariff(rig: Rig, tariff: str) -> None:
+    rig.source.execute("update tariff set tariff = %s where effective_from = '2021-01-01'", [tariff])
+
+
+def is_empty(rig: Rig) -> bool:
+    return not any(
+        rig.one(f"select count(*) from hub.{table}")
+        for table in ("inbox", "inbox_transaction", "inbox_change", "inbox_record", "inbox_reject")
+    )
+
+
+def handed_over(make_rig: Callable[[], Rig]) -> list[Rig]:
+    """Return two sources whose points are the same, loaded, with workers that hand over what comes."""
+    rigs = [make_rig(), make_rig()]
+    for rig in rigs:
+        rig.fill(20)
+    with lane_held(rigs[0]):
+        for rig in rigs:
+            rig.start()
+        for rig in rigs:
+            rig.await_agreement(60)
+    return rigs
+
+
+def test_what_waits_of_two_sources_is_mastered_in_one_transaction(make_rig: Callable[[], Rig]) -> None:
+    rigs = handed_over(make_rig)
+    with lane_held(rigs[0]):
+        for rig, tariff in zip(rigs, ("A1", "B1"), strict=True):
+            retariff(rig, tariff)
+        wait_for(lambda: waiting(rigs[0]) == 2)
+    for rig in rigs:
+        rig.await_agreement()
+    last = "select count(distinct xmin::text), count(distinct source_id) from golden.journal where op = 'u'"
+    assert rigs[0].hub.execute(last).fetchone() == (1, 2)
+    assert is_empty(rigs[0])
+    assert [doubles(rig) for rig in rigs] == [[], []]
+
+
+def test_what_a_worker_handed_over_before_it_was_killed_is_mastered_once(make_rig: Callable[[], Rig]) -> None:
+    first, second = make_rig(), make_rig()
+    for rig in (first, second):
+        rig.fill(20)
+    second.start()
+    second.await_agreement()
+    killed = first.start(crash_at(Point.BATCH_HANDED))
+    wait_for(lambda: first.state() == "streaming" and first.agrees(), seconds=60)
+    retariff(first, "K1")
+    assert isinstance(killed.join(), Crash)
+    first.start()
+    first.await_agreement()
+    retariff(first, "K2")
+    first.await_agreement()
+    wait_for(lambda: is_empty(first))
+    assert doubles(first) == []
+
+
+def test_another_worker_takes_the_lane_when_its_keeper_is_killed(make_rig: Callable[[], Rig]) -> None:
+    keeper, other = make_rig(), make_rig()
+    for rig in (keeper, other):
+        rig.fill(20)
+    killed = keeper.start(crash_at(Point.CHECKPOINT_WRITTEN))
+    wait_for(lambda: keeper.state() == "streaming" and keeper.agrees(), seconds=60)
+    other.start()
+    wait_for(lambda: other.state() == "streaming" and other.agrees(), seconds=60)
+    retariff(other, "L1")
+    assert isinstance(killed.join(), Crash)
+    other.await_agreement()
+    keeper.start()
+    retariff(keeper, "L2")
+    keeper.await_agreement()
+    assert [doubles(rig) for rig in (keeper, other)] == [[], []]
+
+
+def test_what_is_refused_is_held_back_by_its_own_worker_and_the_rest_passes(make_rig: Callable[[], Rig]) -> None:
+    good, bad = handed_over(make_rig)
+    good.hub.execute(REFUSE)
+    refused = mpan_list(0, 20)[3]
+    with lane_held(good):
+        retariff(good, "OK1")
+        bad.source.execute(
+            "update tariff set tariff = 'BAD' where effective_from = '2021-01-01' and mpan = %s", [refused]
+        )
+        wait_for(lambda: waiting(good) == 2)
+    good.await_agreement()
+    wait_for(lambda: held(bad))
+    assert held(bad) == [
+        (f"public.tariff|{refused}|2021-01-01", "refused by PostgreSQL: NumericValueOutOfRange (SQLSTATE 22003)")
+    ]
+    assert is_empty(good)
+    good.hub.execute("drop trigger refuse on golden.source_record")
+    retariff(bad, "OK2")
+    bad.await_agreement()
+    assert [doubles(rig) for rig in (good, bad)] == [[], []]
+
+
+def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> None:
+    rig.fill(5)
+    rig.start()
+    rig.await_agreement()
+    source_id = rig.captured.source_id
+    at = Position(commit_lsn=Lsn(1), end_lsn=Lsn(1))
+    batch = factories.batch(source_id, Transaction(changes=[factories.point(mpan_list(90, 1)[0], mpan_status="T")]))
+    move = Move(source_id=source_id, known=at, reached=at, progress=Progress(changes=1, source_at=factories.NOW))
+    with rig.hub.transaction():
+        inbox.put(rig.hub, move, batch, worker=-1)
+    wait_for(lambda: is_empty(rig))
+    assert rig.one("select count(*) from golden.journal where relation = 'public.point'") == 0
+    retariff(rig, "T1")
+    rig.await_agreement()

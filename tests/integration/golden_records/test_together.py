@@ -1,0 +1,138 @@
+"""What waits of several sources, mastered as one, comes out as if each transaction had been mastered when it came."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mdm import mastering
+from mdm.capture import inbox
+from mdm.capture.checkpoint import Move, Position, Progress
+from mdm.capture.inbox import Taken
+from mdm.capture.lsn import Lsn
+from tests import factories
+from tests.factories import NOW, Transaction, mpan, point
+from tests.integration.golden_records.conftest import Hub
+from tests.integration.golden_records.test_first import Load, addresses, appointments, meters, point_changes, sources
+
+Told = tuple[str, Transaction]
+
+_KEY = "(select min(key) from golden.crosswalk c where c.golden_id = {0} and c.unlinked_at is null)"
+_SAID = "- array['metering_point_id', 'address_id', 'contract_id', 'golden_id', 'lineage', 'updated_at', 'version']"
+_STATE = {
+    "golden.source_record": f"{_KEY.format('golden_id')}, source_id, source_key, item_group, effective_from,"
+    f" effective_to, item_values {_SAID}",
+    "golden.metering_point": f"{_KEY.format('golden_id')}, {_KEY.format('address_id')}, to_jsonb(t) {_SAID}",
+    "golden.meter": f"{_KEY.format('golden_id')}, {_KEY.format('metering_point_id')}, to_jsonb(t) {_SAID}",
+    "golden.appointment": f"{_KEY.format('golden_id')}, {_KEY.format('contract_id')}, to_jsonb(t) {_SAID}",
+    "golden.address": f"{_KEY.format('golden_id')}, to_jsonb(t) {_SAID}",
+    "golden.journal": "source_id, commit_lsn, ordinal, op, source_key",
+}
+
+stories = st.lists(
+    st.tuples(sources, st.one_of(point_changes(), point_changes(), appointments(), meters(), addresses())),
+    min_size=2,
+    max_size=25,
+)
+
+
+@given(story=stories, in_parts=st.booleans())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_all_at_once_is_one_after_the_other(hub: Hub, story: Sequence[Load], *, in_parts: bool) -> None:
+    told = transactions_of(story)
+    with hub.connection.transaction(force_rollback=True):
+        for source, transaction in told:
+            mastering.apply(hub.connection, factories.batch(hub.sources[source], transaction))
+        one_by_one = state(hub)
+    with hub.connection.transaction(force_rollback=True):
+        middle = len(told) // 2 if in_parts else 0
+        for part in (told[:middle], told[middle:]):
+            put(hub, part)
+        parts = [Taken([each]) for each in inbox.take(hub.connection, changes=100)] if in_parts else [take(hub)]
+        mastering.apply_together(hub.connection, parts, is_few=not in_parts)
+        assert state(hub) == one_by_one
+        assert hub.value("select count(*) from hub.inbox_change") == 0
+
+
+def test_changes_of_several_sources_stand_in_the_order_of_their_commits(hub: Hub) -> None:
+    key = mpan(77)
+    told = [
+        ("mds", Transaction(lsn=900, committed_at=NOW + timedelta(seconds=3), changes=[gsp(key, "_C")])),
+        ("smrs10", Transaction(lsn=100, committed_at=NOW + timedelta(seconds=1), changes=[gsp(key, "_A")])),
+        ("smrs10", Transaction(lsn=200, committed_at=NOW + timedelta(seconds=4), changes=[gsp(key, "_D")])),
+        ("mss", Transaction(lsn=5, committed_at=NOW + timedelta(seconds=2), changes=[gsp(key, "_B")])),
+    ]
+    with hub.connection.transaction():
+        put(hub, told)
+        mastering.apply_together(hub.connection, [take(hub)], is_few=True)
+    versions = hub.rows(
+        "select s.name, v.commit_lsn::text from golden.golden_version v join golden.source_system s using (source_id)"
+        " join golden.crosswalk c using (golden_id) where c.key = %s order by version",
+        key,
+    )
+    assert versions == [("smrs10", "0/64"), ("smrs10", "0/C8")]
+    assert (
+        hub.value(
+            "select gsp_group from golden.metering_point join golden.crosswalk using (golden_id) where key = %s", key
+        )
+        == "_D"
+    )
+
+
+def test_batches_of_one_source_are_numbered_one_behind_the_other(hub: Hub) -> None:
+    key = mpan(78)
+    first = ("smrs10", Transaction(lsn=300, changes=[gsp(key, "_A")]))
+    later = ("smrs10", Transaction(lsn=400, committed_at=NOW + timedelta(seconds=1), changes=[gsp(key, "_B")]))
+    with hub.connection.transaction():
+        put(hub, [first])
+        put(hub, [later])
+        mastering.apply_together(hub.connection, [take(hub)], is_few=True)
+    ids = hub.rows("select change_id from golden.journal where commit_lsn in ('0/12C', '0/190') order by commit_lsn")
+    assert ids[0] < ids[1]
+    assert (
+        hub.value(
+            "select gsp_group from golden.metering_point join golden.crosswalk using (golden_id) where key = %s", key
+        )
+        == "_B"
+    )
+
+
+def gsp(key: str, group: str) -> factories.Change:
+    return point(key, "gsp", gsp_group=group)
+
+
+def _gsp(hub: Hub, key: str) -> object:
+    query = "select gsp_group from golden.metering_point join golden.crosswalk using (golden_id) where key = %s"
+    return hub.value(query, key)
+
+
+def transactions_of(story: Sequence[Load]) -> list[Told]:
+    """Give each change a transaction of its own, a second after the one before."""
+    return [
+        (source, Transaction(lsn=1_000_000 + 10 * place, committed_at=NOW + timedelta(seconds=place), changes=[change]))
+        for place, (source, change) in enumerate(story)
+    ]
+
+
+def put(hub: Hub, told: Sequence[Told]) -> None:
+    """Put a batch of each source into the inbox."""
+    for source, group in groupby(sorted(told, key=itemgetter(0)), itemgetter(0)):
+        transactions = [transaction for _, transaction in group]
+        batch = factories.batch(hub.sources[source], *transactions)
+        at = Position(commit_lsn=Lsn(transactions[-1].lsn), end_lsn=Lsn(transactions[-1].lsn))
+        progress = Progress(changes=batch.changes.height, source_at=transactions[-1].committed_at)
+        move = Move(source_id=batch.source_id, known=at, reached=at, progress=progress)
+        inbox.put(hub.connection, move, batch, worker=1)
+
+
+def take(hub: Hub) -> Taken:
+    return Taken(inbox.take(hub.connection, changes=1_000))
+
+
+def state(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        table: hub.rows(f"select row({columns})::text from {table} t order by 1") for table, columns in _STATE.items()
+    }
