@@ -26,7 +26,7 @@ from golden_records import (
     unmatched,
 )
 from golden_records.due import Cause
-from mdm import mastering
+from mdm import mastering, parts
 from mdm.batches import MappedBatch
 from mdm.mastering import Mastered, Outcome
 from mdm.stewardship import opening
@@ -37,7 +37,7 @@ _PASS_BITS = 56
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    staged = mastering.stage(connection, batch)
+    staged = parts.stage(connection, batch)
     identity.resolve(connection)
     source_records.write_loaded(connection)
     loaded.add(connection)

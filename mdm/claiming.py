@@ -7,7 +7,7 @@ import psycopg
 
 from golden_records import checks, identity, quarantine, staging
 from golden_records.identity import Key
-from mdm import mastering
+from mdm import parts
 from mdm.batches import MappedBatch
 
 _KEYS = ["entity", "key", "alt_key", "point_key", "address_key", "contract_key"]
@@ -36,7 +36,7 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     if is_few:
         connection.execute("set local plan_cache_mode = force_generic_plan")
     with staging.pipelined(connection) if is_few else nullcontext():
-        mastering.prepare(connection)
+        parts.prepare(connection)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
         checks.check_records(connection)
         quarantine.drop_violating(connection)

@@ -4,14 +4,12 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Protocol
 
-import polars as pl
 import psycopg
 
 from golden_records import (
@@ -37,53 +35,14 @@ from golden_records import (
     verdicts,
 )
 from golden_records.due import Cause
+from mdm import parts
 from mdm.batches import MappedBatch
 from mdm.distribution import contracts, feed, projection
+from mdm.parts import Part, Staged
 from mdm.stewardship import corrections, opening
 from mdm.stewardship.terms import USUAL, Terms
 
-_ROUTINES = (
-    assembly.ASSEMBLE,
-    conflicts.SETTLE,
-    identity.LOCK,
-    identity.RESOLVE,
-    source_records.FETCH,
-    source_records.RESOLVE,
-    source_records.SPAN,
-    source_records.WRITE,
-    survivorship.CHOOSE,
-    survivorship.CHOOSE_BY_APPOINTMENT,
-    survivorship.PROPAGATE,
-)
 _BULK_ENTITIES = ("address", "contract", "metering_point", "meter")
-
-
-class Part(Protocol):
-    """Changes of one source or several that wait to be mastered, none of them a truncate.
-
-    `changes` and `transactions` count them; `is_partial` when values are left out that did not change.
-    """
-
-    @property
-    def changes(self) -> int: ...  # noqa: D102
-    @property
-    def transactions(self) -> int: ...  # noqa: D102
-    @property
-    def is_partial(self) -> bool: ...  # noqa: D102
-    @property
-    def source_ids(self) -> Collection[int]: ...  # noqa: D102
-
-    def stage(self, connection: psycopg.Connection, *, block: int, changes: int, transactions: int) -> None:
-        """Journal and stage them under the numbers of a block, behind so many changes and transactions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """What was journalled and staged of one part, or of several at once."""
-
-    changes: int
-    is_partial: bool
-    violations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +77,10 @@ def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
 def apply(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
     """Master one part of a batch; may be called several times in one transaction, `finish` once at its end."""
     if batch.changes.height > staging.FEW:
-        return _master_part(connection, stage(connection, batch))
+        return _master_part(connection, parts.stage(connection, batch))
     with staging.pipelined(connection) if _is_sent_at_once(batch) else nullcontext():
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _master_part(connection, stage(connection, batch))
+        return _master_part(connection, parts.stage(connection, batch))
 
 
 def _is_sent_at_once(batch: MappedBatch) -> bool:
@@ -129,16 +88,16 @@ def _is_sent_at_once(batch: MappedBatch) -> bool:
     return max(frame.height for frame in frames) <= staging.FEW
 
 
-def apply_together(connection: psycopg.Connection, parts: Iterable[Part], *, is_few: bool) -> Outcome:
+def apply_together(connection: psycopg.Connection, coming: Iterable[Part], *, is_few: bool) -> Outcome:
     """Master parts of several sources as one; each is journalled and staged as it comes.
 
     `is_few`: all have few rows, so that nothing of it need be waited for.
     """
     if not is_few:
-        return _master_part(connection, _stage_all(connection, parts))
+        return _master_part(connection, parts.stage_all(connection, coming))
     with staging.pipelined(connection):
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _master_part(connection, _stage_all(connection, parts))
+        return _master_part(connection, parts.stage_all(connection, coming))
 
 
 def _master_part(connection: psycopg.Connection, staged: Staged) -> Outcome:
@@ -172,76 +131,6 @@ def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
 def finish(connection: psycopg.Connection) -> None:
     """Give what this transaction adds to the feeds its numbers. Call it once, right before the commit."""
     feed.publish(connection)
-
-
-def _begin(connection: psycopg.Connection) -> int:
-    """Make the temporary tables ready; return the first number of the changes that are mastered in them."""
-    with staging.pipelined(connection):
-        reserved = journal.reserve_block(connection)
-        prepare(connection)
-        return journal.first_of(reserved)
-
-
-def prepare(connection: psycopg.Connection) -> None:
-    """Make the temporary tables ready for a part."""
-    if staging.begin(connection):
-        for routine in _ROUTINES:
-            routine.create(connection)
-        projection.prepare(connection)
-
-
-def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
-    """Journal and stage a part and hold back what fails on its own."""
-    block = _begin(connection)
-    source = {"source_id": batch.source_id, "block": block}
-    journal.record(connection, batch.changes, batch.transactions, **source)
-    staging.fill(
-        connection,
-        transactions=_of_source(batch.transactions, batch.source_id),
-        records=_marked(batch.records, **source),
-        rejects=_marked(batch.rejects, **source),
-    )
-    truncates = batch.changes["op"] == "t"
-    if truncates.any():
-        for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
-            source_records.stage_truncated(connection, change)
-    return Staged(
-        changes=batch.changes.height,
-        is_partial=bool(batch.records["is_partial"].any()),
-        violations=_check(connection, [batch.source_id], block=block, changes=batch.changes.height),
-    )
-
-
-def _stage_all(connection: psycopg.Connection, parts: Iterable[Part]) -> Staged:
-    block = _begin(connection)
-    changes, transactions, is_partial, sources = 0, 0, False, set[int]()
-    for part in parts:
-        part.stage(connection, block=block, changes=changes, transactions=transactions)
-        changes, transactions = changes + part.changes, transactions + part.transactions
-        is_partial = is_partial or part.is_partial
-        sources.update(part.source_ids)
-    violations = _check(connection, sorted(sources), block=block, changes=changes)
-    return Staged(changes=changes, is_partial=is_partial, violations=violations)
-
-
-def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:
-    """Hold back what fails on its own; return the count of violations."""
-    with staging.pipelined(connection):
-        checks.check_records(connection)
-        found = quarantine.look(connection, source_ids)
-        quarantine.close_renewed(connection, found, source_ids, block=block, changes=changes)
-        quarantine.hold_records(connection, found)
-    return found.violations
-
-
-def _of_source(frame: pl.DataFrame, source_id: int) -> pl.DataFrame:
-    return frame.hstack([pl.Series("source_id", [source_id]).new_from_index(0, frame.height)])
-
-
-def _marked(frame: pl.DataFrame, *, source_id: int, block: int) -> pl.DataFrame:
-    """Give the rows of a part their source and the ids of their changes."""
-    changes = journal.change_ids(frame["change_no"], block=block, source_id=source_id)
-    return _of_source(frame, source_id).hstack([changes])
 
 
 def _resolve(connection: psycopg.Connection) -> None:
@@ -360,7 +249,7 @@ def master_moved(connection: psycopg.Connection, golden_ids: Sequence[int], *, n
     What had passed the rules is not held back because of a decision on identity, and no override retired, so that a
     split brings it back.
     """
-    block = _begin(connection)
+    block = parts.begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     merging.stage_moved(connection, sorted(golden_ids))
     survivorship.add_events(connection, survivorship.FIRST_STAGED)
@@ -380,7 +269,7 @@ def master_stored(
 ) -> int:
     """Stage what the store says of golden records and master it in the way given; return the block of its change."""
     block = journal.next_block(connection) if block is None else block
-    prepare(connection)
+    parts.prepare(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=cause)
     identity.lock_ids(connection, golden_ids)
     source_records.stage_stored(connection, golden_ids)
@@ -404,7 +293,7 @@ _master_decided = partial(master_staged, is_decided=True)
 
 def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_000) -> int:
     """Look again at what was dated ahead and is due by now; return how many groups were looked at."""
-    block = _begin(connection)
+    block = parts.begin(connection)
     taken = due.stage(connection, now=now, block=block, limit=limit)
     if taken:
         identity.lock_events(connection)
@@ -418,7 +307,7 @@ def come_due(connection: psycopg.Connection, *, now: datetime, limit: int = 5_00
 
 def open_graced(connection: psycopg.Connection, *, after: datetime, now: datetime, limit: int = 5_000) -> int:
     """Open the tasks of conflicts whose grace ended between two times; return how many, at most the limit."""
-    prepare(connection)
+    parts.prepare(connection)
     return opening.follow_graced(connection, after=after, now=now, limit=limit)
 
 
@@ -431,7 +320,7 @@ def retry(
     rules: Sequence[int] | None = None,
 ) -> int:
     """Put open quarantined records, those of some rules where they are given, through again; return how many."""
-    block = _begin(connection)
+    block = parts.begin(connection)
     due.stage_hub_transaction(connection, now=now, block=block, cause=Cause(relation="golden.quarantine"))
     staged = quarantine.stage_open(connection, after=after, limit=limit, rules=rules)
     if staged:

@@ -16,7 +16,7 @@ from golden_records.match_runs import Run
 from golden_records.match_states import MatchKind
 from golden_records.matches import Compared, Found, Pairs
 from golden_records.unmatched import ENTITIES
-from mdm import db, mastering
+from mdm import db, mastering, parts
 from mdm.stewardship import opening
 
 LIMIT = 100
@@ -79,7 +79,7 @@ def _compare_noted(connection: db.Connection, scope: Scope, limit: int) -> Run |
             return None
         noted = unmatched.take(connection, limit=limit)
         step = Run(started_at=datetime.now(UTC), noted=len(noted.note_ids))
-        mastering.prepare(connection)
+        parts.prepare(connection)
         if noted.note_ids:
             for entity, golden_ids in noted.golden_ids.items():
                 _key(connection, entity, golden_ids)
@@ -102,10 +102,10 @@ def _run_whole(connection: db.Connection, scope: Scope) -> Iterator[Run | None]:
     for entity in ENTITIES:
         for golden_ids in _told(connection, entity, scope, "comparing"):
             with db.transaction(connection):
-                mastering.prepare(connection)
+                parts.prepare(connection)
                 yield _finish(connection, _compare(connection, entity, golden_ids, scope))
     with db.transaction(connection):
-        mastering.prepare(connection)
+        parts.prepare(connection)
         yield _finish(connection, _cross(connection))
 
 

@@ -11,14 +11,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import polars as pl
 import structlog
 
-from golden_records import journal, statistics
+from golden_records import statistics
 from mdm import assembling, claiming, db, mastering
 from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
@@ -29,6 +29,7 @@ from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
 from mdm.capture.handing import Handed
 from mdm.capture.isolating import Take
+from mdm.capture.keeping import Keeping
 from mdm.capture.lane import Lane
 from mdm.capture.loading import Loading, Step
 from mdm.capture.lsn import Lsn
@@ -37,7 +38,6 @@ from mdm.capture.reading import Reader, parse_mark
 from mdm.capture.retrying import retried
 from mdm.capture.stream import ChangeStream
 from mdm.db import Connection
-from mdm.distribution import upkeep
 
 _log = structlog.get_logger(__name__)
 
@@ -46,10 +46,6 @@ _BETWEEN_LOOKS = 0.02
 _ENOUGH = 2_500  # changes to hand over at once: the smaller, the more of one time is mastered together
 _ASSEMBLED_AT_ONCE = 2_000
 _BETWEEN_CHORES = 1.0
-_BETWEEN_PRUNINGS = 3_600.0
-_GRACED = 5_000
-_LONGEST_TRANSACTION = timedelta(hours=1)
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Interrupted(Exception):
@@ -100,14 +96,11 @@ class Session:
     position: Position = field(init=False)
     mastered: Position = field(init=False)
     handed: Handed = field(init=False)
+    keeping: Keeping = field(init=False)
     rate: Rate = field(default_factory=Rate)
     _has_loads: bool = False
-    _keeps_due: bool = False
     _others_load: bool = False
     _chores_at: float = 0.0
-    _renewed: int | None = 0
-    _graced: datetime = _EVER
-    _pruned_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Capture until asked to stop. Raises CaptureError, or what psycopg raises when a server is gone."""
@@ -116,6 +109,7 @@ class Session:
         if self.stop.is_set() or self.state.position is None:
             return
         self.position = self.mastered = self.state.position
+        self.keeping = Keeping(captured=self.captured, hub=self.hub)
         self.handed = Handed(hub=self.hub, source_id=self.captured.source_id, worker=self.state.worker)
         self.handed.withdraw()  # what an earlier worker has left comes again from the checkpoint
         checkpoint.recover(self.hub, self.captured.source_id)
@@ -342,12 +336,7 @@ class Session:
         self._others_load = self.state.assembled is not None and checkpoint.are_others_loading(
             self.hub, self.captured.source_id
         )
-        # The lock goes with the connection, so there is always one worker that has it.
-        self._keeps_due = self._keeps_due or checkpoint.try_lock(self.hub, journal.HUB)
-        if self._keeps_due:
-            self._retried(self._come_due)
-            self._retried(self._open_graced)
-            self._keep_views()
+        self.keeping.go_on()
 
     def _assemble(self) -> None:
         """Master the next golden records that the initial load took in."""
@@ -366,31 +355,6 @@ class Session:
         self.state = replace(self.state, assembled=after)
         if after is None:
             _log.info("load.assembled", source=self.captured.name)
-
-    def _come_due(self) -> None:
-        """Master what was dated ahead and is due now: one worker does it for the hub."""
-        with db.transaction(self.hub):
-            if mastering.come_due(self.hub, now=datetime.now(UTC)):
-                mastering.finish(self.hub)
-
-    def _open_graced(self) -> None:
-        """Open the tasks of conflicts whose grace is over, and of those that long transactions brought meanwhile."""
-        now, opened = datetime.now(UTC), _GRACED
-        while opened == _GRACED:
-            with db.transaction(self.hub):
-                opened = mastering.open_graced(self.hub, after=self._graced, now=now, limit=_GRACED)
-        self._graced = now - _LONGEST_TRANSACTION
-
-    def _keep_views(self) -> None:
-        """Bring views to their present contracts, and drop what is no longer kept: the same worker does it."""
-        if self._renewed is not None:
-            with db.transaction(self.hub):
-                self._renewed = upkeep.renew(self.hub, after=self._renewed)
-        if time.monotonic() >= self._pruned_at + _BETWEEN_PRUNINGS:
-            with db.transaction(self.hub):
-                pruned = upkeep.prune(self.hub, now=datetime.now(UTC), days=self.captured.feed_days)
-            self._pruned_at = time.monotonic()
-            _log.info("feeds.pruned", entries=pruned)
 
     def _retried(self, work: Callable[[], None]) -> None:
         retried(work, source=self.captured.name)

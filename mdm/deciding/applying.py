@@ -11,7 +11,7 @@ import psycopg
 
 from golden_records import journal, overrides
 from golden_records.due import Cause
-from mdm import mastering
+from mdm import mastering, parts
 from mdm.deciding import kinds, looking, orders
 from mdm.deciding.kinds import Effect, Frame
 from mdm.deciding.orders import Act, Matter, Order, Outdated
@@ -87,7 +87,7 @@ def carry_out(connection: psycopg.Connection, kind: Kind, acts: Sequence[Act], m
 def _carry_out(connection: psycopg.Connection, kind: Kind, acts: Sequence[Act], maker: Maker, *, root: int) -> None:
     block = journal.next_block(connection)
     frame = Frame(connection=connection, change_id=journal.change_id(block, journal.HUB), maker=maker)
-    mastering.prepare(connection)
+    parts.prepare(connection)
     effects = kinds.DEEDS[kind](frame, acts)
     opening.follow(connection)  # the tasks of matches that are settled, before the next part begins
     is_of_values = kind in kinds.SETS_VALUES

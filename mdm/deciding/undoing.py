@@ -9,7 +9,7 @@ import psycopg
 from golden_records import identity as keys
 from golden_records import overrides
 from golden_records.due import Cause
-from mdm import mastering, merging
+from mdm import mastering, merging, parts
 from mdm.deciding import applying, identity, kinds
 from mdm.deciding.kinds import Effect, Frame
 from mdm.stewardship import decisions, opening, queue, tasks
@@ -45,12 +45,12 @@ def undo(connection: psycopg.Connection, decision_id: int, maker: Maker) -> Deci
 
 def carry_out(connection: psycopg.Connection, undone: Decision, undo_id: int, maker: Maker) -> None:
     """Take a decision's effect back, and note what that did."""
-    parts = [part for part in decisions.list_parts(connection, undone.decision_id) if part.state == State.APPLIED]
-    parts = parts or [undone]
-    effect = merged([part.effect or {} for part in parts])
+    taken_back = [part for part in decisions.list_parts(connection, undone.decision_id) if part.state == State.APPLIED]
+    taken_back = taken_back or [undone]
+    effect = merged([part.effect or {} for part in taken_back])
     if identity.is_in(effect):
         merging.take_turn(connection)
-    mastering.prepare(connection)
+    parts.prepare(connection)
     golden_ids = overrides.list_golden_ids(connection, kinds.list_overrides(effect))
     keys.lock_ids(connection, golden_ids)
     kinds.refuse_blocked(connection, undone.decision_id, effect)
@@ -112,7 +112,7 @@ def _reopen(connection: psycopg.Connection, effect: Effect, undo_id: int, maker:
 def _master(
     connection: psycopg.Connection, golden_ids: Sequence[int], undo_id: int, inverse: Effect, maker: Maker
 ) -> int:
-    """Master what is concerned anew, in parts; the first change says what was done, for a replay."""
+    """Master what is concerned anew, in spans; the first change says what was done, for a replay."""
     told = {"kind": Kind.UNDO.value, "by": maker.by, **inverse}
     parts = [golden_ids[start : start + applying.AT_ONCE] for start in range(0, len(golden_ids), applying.AT_ONCE)]
     changes = [

@@ -7,7 +7,7 @@ import pytest
 from golden_records import match_states
 from golden_records.match_states import MatchState
 from golden_records.subjects import Kind as Subject
-from mdm import db, mastering
+from mdm import db, parts
 from mdm.deciding import bulk
 from mdm.deciding.bulk import Trial, Wanted
 from mdm.deciding.orders import Outdated, Refused, Terms
@@ -42,7 +42,7 @@ def proposed(desk: Desk, *pairs: tuple[int, int]) -> list[int]:
     """Propose pairs, each with a task, as a run of matching does."""
     ids = [match(desk, pair) for pair in pairs]
     with db.transaction(desk.hub.connection):
-        mastering.prepare(desk.hub.connection)
+        parts.prepare(desk.hub.connection)
         for match_id in ids:
             desk.hub.connection.execute("insert into stage_subject values ('match', %s, true)", [match_id])
         opening.follow(desk.hub.connection)
@@ -140,7 +140,7 @@ def test_many_merges_wait_for_approval_and_are_refused_when_what_they_join_was_t
     assert (waiting.state, standing(desk, ids)) == (State.PROPOSED, ids)
     apart = match(desk, (a, c))
     with db.transaction(desk.hub.connection):
-        mastering.prepare(desk.hub.connection)
+        parts.prepare(desk.hub.connection)
         assert match_states.set_state(
             desk.hub.connection, apart, MatchState.NOT_A_MATCH, version=1, now=maker("ann").at
         )

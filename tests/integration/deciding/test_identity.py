@@ -4,7 +4,7 @@ import pytest
 
 from golden_records import match_states
 from golden_records.match_states import MatchState
-from mdm import db, mastering
+from mdm import db, parts
 from mdm.deciding.orders import About, Outdated, Refused
 from mdm.stewardship import opening
 from mdm.stewardship.approvals import Policy
@@ -133,7 +133,7 @@ def test_a_match_settled_meanwhile_is_not_merged_by_a_late_approval(desk: Desk) 
 def note(desk: Desk, match_id: int) -> None:
     """Let a match have its task."""
     with db.transaction(desk.hub.connection):
-        mastering.prepare(desk.hub.connection)
+        parts.prepare(desk.hub.connection)
         desk.hub.connection.execute("insert into stage_subject values ('match', %s, true)", [match_id])
         opening.follow(desk.hub.connection)
 

@@ -55,6 +55,14 @@ def test_transactions_fill_a_batch_up_to_its_limit(spool: Path) -> None:
     assert [batch.end_lsn for batch in batches] == [0x830, 0x930]
 
 
+def test_no_transaction_is_begun_behind_enough_changes_and_each_stays_whole(spool: Path) -> None:
+    tape = Tape().transaction(7, encoder.relation(POINT), point("1")).transaction(8, point("2"))
+    tape.transaction(9, point("3"), point("4"), point("5")).transaction(10, point("6"))
+    batches = flat.decode(tape.payloads, spool, limits=Limits(rows=4, enough=2))
+    assert [batch.transactions["xid"].to_list() for batch in batches] == [[7, 8], [9], [10]]
+    assert all(batch.complete for batch in batches)
+
+
 def test_a_larger_transaction_comes_in_parts_with_dense_ordinals(spool: Path) -> None:
     tape = Tape().transaction(6, encoder.relation(POINT), point("0"))
     tape.transaction(7, *(point(str(row)) for row in range(1, 8))).transaction(8, point("8"))
