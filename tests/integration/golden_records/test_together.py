@@ -16,7 +16,7 @@ from mdm.capture.lsn import Lsn
 from tests import factories
 from tests.factories import NOW, Transaction, mpan, point
 from tests.integration.golden_records.conftest import Hub
-from tests.integration.golden_records.test_first import Load, addresses, appointments, meters, point_changes, sources
+from tests.integration.golden_records.test_first import Load, appointments, point_changes, sources
 
 Told = tuple[str, Transaction]
 
@@ -32,15 +32,16 @@ _STATE = {
     "golden.journal": "source_id, commit_lsn, ordinal, op, source_key",
 }
 
+# Not what has weak keys: which thing the first of them names depends on what comes in one part, of whatever source.
 stories = st.lists(
-    st.tuples(sources, st.one_of(point_changes(), point_changes(), appointments(), meters(), addresses())),
+    st.tuples(sources, st.one_of(point_changes(), point_changes(), appointments())),
     min_size=2,
-    max_size=25,
+    max_size=12,
 )
 
 
 @given(story=stories, in_parts=st.booleans())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_at_once_is_one_after_the_other(hub: Hub, story: Sequence[Load], *, in_parts: bool) -> None:
     told = transactions_of(story)
     with hub.connection.transaction(force_rollback=True):
