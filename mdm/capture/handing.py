@@ -9,6 +9,9 @@ from mdm.capture import checkpoint, inbox
 from mdm.capture.checkpoint import Move, Position
 from mdm.db import Connection
 
+LARGEST = 10_000
+"""Changes of a batch that is handed over, at most: with what else is mastered beside it, their numbers fit a block."""
+
 _MOST_BATCHES = 8
 _MOST_CHANGES = 12_000
 

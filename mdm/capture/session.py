@@ -27,7 +27,7 @@ from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
 from mdm.capture.chunks import Place
 from mdm.capture.crashes import Point
-from mdm.capture.handing import Handed
+from mdm.capture.handing import LARGEST, Handed
 from mdm.capture.isolating import Take
 from mdm.capture.keeping import Keeping
 from mdm.capture.lane import Lane
@@ -283,7 +283,8 @@ class Session:
                 rest = mapping.after(rest, message.tx)
         loading.note(unseen)
         last = self._share(self._changes(rest, take), batch.transactions, batch.end_lsn)
-        if rest.changes.height <= self.captured.batch_rows and not (rest.changes["op"] == "t").any():
+        is_whole = rest.changes.height <= min(self.captured.batch_rows, LARGEST)
+        if is_whole and not (rest.changes["op"] == "t").any():
             last = replace(last, batch=rest)
         if shares and not last.steps:
             return [*shares[:-1], replace(shares[-1], reached=last.reached)]
