@@ -1,7 +1,8 @@
 """How far each source is mastered: the one row of `hub.checkpoint` a source, and the lock that one worker holds.
 
 A checkpoint moves in the hub transaction that masters the changes, only forward, and before the slot is confirmed
-(law 1). Whoever moves it must hold the source's lock on the same connection, so a lost worker cannot write.
+(law 1). Whoever moves it does so for the source's present worker: its worker itself, or the lane (mdm.capture.lane)
+for what that worker has handed over. So a lost worker cannot write.
 """
 
 from collections.abc import Iterable

@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 import psycopg
 import structlog
@@ -42,7 +40,7 @@ _HUGE, _LINGER_HUGE = 2_000, 0.25
 
 
 class Lane:
-    """Keeps the lane while no other worker does, in a thread and a hub session of its own."""
+    """Keeps the lane while no other worker does, in a thread and a hub session of its own, until it is closed."""
 
     def __init__(self, captured: Captured) -> None:
         self._captured = captured
@@ -60,14 +58,6 @@ class Lane:
         """Leave the lane to others, after the transaction at hand."""
         self._closing.set()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         try:

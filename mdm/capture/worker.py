@@ -1,13 +1,14 @@
 """The worker of one source: takes the source's lock in the hub, captures, and begins anew after what passes by itself.
 
-A second worker of the same source stands by until the lock is free. The lock is held on the connection that masters:
-whoever loses it can write no more. What needs a person is noted in the checkpoint and ends the worker; nothing is
-skipped or dropped.
+A second worker of the same source stands by until the lock is free. Whoever takes it over is numbered as the source's
+worker, and what an earlier one still writes or has handed over is refused. What needs a person is noted in the
+checkpoint and ends the worker; nothing is skipped or dropped.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import psycopg
 import structlog
@@ -69,7 +70,7 @@ def _run_once(captured: Captured, stop: threading.Event, on_lock: Callable[[], N
             return
         on_lock()
         mastering.tune(hub, terms=captured.terms)
-        with Lane(captured) as lane:
+        with closing(Lane(captured)) as lane:
             while not stop.is_set():
                 state = checkpoint.take_over(hub, captured.source_id)
                 Session(captured=captured, hub=hub, stop=stop, state=state, lane=lane).run()

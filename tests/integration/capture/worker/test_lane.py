@@ -123,6 +123,32 @@ def test_what_is_refused_is_held_back_by_its_own_worker_and_the_rest_passes(make
     assert [doubles(rig) for rig in (good, bad)] == [[], []]
 
 
+REFUSE_TO_KEEP = """
+create function hub.refuse() returns trigger language plpgsql as $$
+begin
+    if new.payload ->> 'tariff' = 'BIG' then
+        raise exception 'no inbox takes this' using errcode = '54000';
+    end if;
+    return new;
+end
+$$;
+create trigger refuse before insert on hub.inbox_change for each row execute function hub.refuse();
+"""
+
+
+def test_what_the_inbox_refuses_is_mastered_by_its_own_worker(rig: Rig) -> None:
+    rig.fill(5)
+    running = rig.start()
+    rig.await_agreement()
+    rig.hub.execute(REFUSE_TO_KEEP)
+    retariff(rig, "BIG")
+    rig.await_agreement()
+    assert rig.one("select count(*) from golden.journal where payload ->> 'tariff' = 'BIG'") == 5
+    retariff(rig, "OK3")
+    rig.await_agreement()
+    assert running.failure == []
+
+
 def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> None:
     rig.fill(5)
     rig.start()
