@@ -161,7 +161,8 @@ select distinct on (r.source_id, r.source_key, r.item_group)
 from broken v
 join held r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
     and r.seq = v.change_no
-join golden.journal j on j.change_id = r.change_id
+cross join lateral (
+    select change_id, commit_lsn, ordinal from golden.journal j where j.change_id = r.change_id offset 0) j
 left join latest l on l.source_id = r.source_id and l.source_key = r.source_key and l.item_group = r.item_group
     and l.seq > r.seq
 left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rules[1]
@@ -170,14 +171,17 @@ order by r.source_id, r.source_key, r.item_group, r.seq desc
 on conflict (source_id, source_key, item_group) where closed_at is null do nothing
 """,
     "held as not materialized ({records})",
-    """latest as (
-    select source_id, source_key, item_group, max(seq) as seq, (array_agg(op order by seq desc))[1] as op
-    from held where quarantine_id is null group by 1, 2, 3
-)""",
-    """broken as (
+    """broken as materialized (
     select source_id, change_no, source_key, item_group,
            array_agg(distinct rule order by rule) filter (where rule is not null) as rules
     from stage_violation where severity = 'E' group by 1, 2, 3, 4
+)""",
+    """latest as materialized (
+    select source_id, source_key, item_group, max(seq) as seq, (array_agg(op order by seq desc))[1] as op
+    from held
+    where quarantine_id is null
+      and (source_id, source_key, item_group) in (select source_id, source_key, item_group from broken)
+    group by 1, 2, 3
 )""",
 )
 
@@ -319,7 +323,8 @@ def hold_versions(connection: psycopg.Connection) -> None:
 
 def _hold(connection: psycopg.Connection, records: str) -> None:
     titles = [{"code": rule.code, "title": rule.title} for rule in registry.RULES.values()]
-    connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
+    with staging.frames_only(connection):
+        connection.execute(_ADD.format(records=records, closed=_closed("l.op")), {"titles": Jsonb(titles)})
     connection.execute(_RENEW.format(records=records), {"titles": Jsonb(titles)})
 
 

@@ -120,14 +120,14 @@ with pending as (
 ), span as (
     select golden_id, item_group, source_id, {own} as own, tx as from_tx, until_tx, effective_from, effective_to,
            item_values, change_id
-    from stage_version where op = 'u' and item_group = any (%(groups)s)
+    from stage_version v where op = 'u' and item_group = any (%(groups)s) and {said}
     union all
     select r.golden_id, r.item_group, r.source_id, {own}, -1, s.first_tx, r.effective_from, r.effective_to,
            r.item_values, r.change_id
     from stage_existing r
     left join (select place, min(tx) as first_tx from stage_version where item_group = any (%(groups)s) group by 1) s
         using (place)
-    where r.item_group = any (%(groups)s)
+    where r.item_group = any (%(groups)s) and {stood}
 ), in_force as (
     select distinct on (e.golden_id, e.item_group, e.tx, k.place, s.source_id, s.own)
            e.golden_id, e.item_group, e.tx, e.day, s.source_id, s.own, {followed} as item_values, s.change_id,
@@ -245,6 +245,8 @@ def _choose(name: str, *, last: str, order: str) -> Routine:
         differing=DIFFERING,
         spoken=SPOKEN,
         doubted=staging.DOUBTED.format("e.golden_id"),
+        said=staging.DOUBTED.format("v.golden_id"),
+        stood=staging.DOUBTED.format("r.golden_id"),
     )
     parameters = ("groups text[]", "undated text[]", "atomic text[]")
     return Routine(name=name, statements=(_FETCH, *frames(query)), parameters=parameters)
