@@ -4,7 +4,7 @@ The way of a part of a batch: journal, rules on records, identity, survivorship,
 rows, conflicts, source records, projection of the views. `finish` numbers the feeds last, right before the commit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,16 +88,13 @@ def _is_sent_at_once(batch: MappedBatch) -> bool:
     return max(frame.height for frame in frames) <= staging.FEW
 
 
-def apply_together(connection: psycopg.Connection, coming: Iterable[Part], *, is_few: bool) -> Outcome:
-    """Master parts of several sources as one; each is journalled and staged as it comes.
-
-    `is_few`: all have few rows, so that nothing of it need be waited for.
-    """
-    if not is_few:
-        return _master_part(connection, parts.stage_all(connection, coming))
+def apply_journalled(connection: psycopg.Connection, part: Part) -> Outcome:
+    """Master what is journalled of several sources as one; of few rows, nothing is waited for."""
+    if max(part.changes, part.transactions) > staging.FEW:
+        return _master_part(connection, parts.stage_journalled(connection, part))
     with staging.pipelined(connection):
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _master_part(connection, parts.stage_all(connection, coming))
+        return _master_part(connection, parts.stage_journalled(connection, part))
 
 
 def _master_part(connection: psycopg.Connection, staged: Staged) -> Outcome:

@@ -1,9 +1,9 @@
 """Parts: what is mastered at once is journalled and staged first, and what fails on its own is held back.
 
-A part is of one source's batch, or of what waits of several sources (mdm.capture.inbox).
+A part is of one source's batch, or of what waits of several sources (mdm.capture.inbox), which is journalled before.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,11 +40,13 @@ _ROUTINES = (
 
 
 class Part(Protocol):
-    """Changes of one source or several that wait to be mastered, none of them a truncate.
+    """Changes of one source or several that are journalled under the numbers of a block, none of them a truncate.
 
     `changes` and `transactions` count them; `is_partial` when values are left out that did not change.
     """
 
+    @property
+    def block(self) -> int: ...  # noqa: D102
     @property
     def changes(self) -> int: ...  # noqa: D102
     @property
@@ -54,8 +56,8 @@ class Part(Protocol):
     @property
     def source_ids(self) -> Collection[int]: ...  # noqa: D102
 
-    def stage(self, connection: psycopg.Connection, *, block: int, changes: int, transactions: int) -> None:
-        """Journal and stage them under the numbers of a block, behind so many changes and transactions."""
+    def stage(self, connection: psycopg.Connection) -> None:
+        """Stage them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +107,11 @@ def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
     )
 
 
-def stage_all(connection: psycopg.Connection, parts: Iterable[Part]) -> Staged:
-    """Journal and stage parts as they come, and hold back what fails on its own."""
-    block = begin(connection)
-    changes, transactions, is_partial, sources = 0, 0, False, set[int]()
-    for part in parts:
-        part.stage(connection, block=block, changes=changes, transactions=transactions)
-        changes, transactions = changes + part.changes, transactions + part.transactions
-        is_partial = is_partial or part.is_partial
-        sources.update(part.source_ids)
-    violations = _check(connection, sorted(sources), block=block, changes=changes)
-    return Staged(changes=changes, is_partial=is_partial, violations=violations)
+def stage_journalled(connection: psycopg.Connection, part: Part) -> Staged:
+    """Stage a part that is journalled already, and hold back what fails on its own."""
+    part.stage(connection)
+    violations = _check(connection, sorted(part.source_ids), block=part.block, changes=part.changes)
+    return Staged(changes=part.changes, is_partial=part.is_partial, violations=violations)
 
 
 def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:

@@ -163,6 +163,14 @@ def fence(connection: Connection, source_id: int, worker: int) -> None:
         raise _taken_over(source_id)
 
 
+def workers(connection: Connection, source_ids: Iterable[int]) -> dict[int, int]:
+    """Return the present workers of sources."""
+    found = connection.execute(
+        "select source_id, worker from hub.checkpoint where source_id = any (%s)", [list(source_ids)]
+    )
+    return dict(found.fetchall())
+
+
 def lock_workers(connection: Connection, source_ids: Iterable[int]) -> dict[int, int]:
     """Return the workers of sources; nobody changes these, or moves their checkpoints, until the transaction ends."""
     locked = connection.execute(

@@ -7,7 +7,7 @@ checkpoint.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,12 @@ _TAKE = """
 with waiting as (
     select put_no, change_count, max(source_at) over (partition by source_id order by put_no) as source_at
     from hub.inbox i
-    where not exists (select from hub.inbox r where r.source_id = i.source_id and r.is_returned)
+    where put_no <> all (%(but)s)
+      and not exists (select from hub.inbox r where r.source_id = i.source_id and r.is_returned)
 ), fitting as (
     select put_no from (
         select put_no, sum(change_count) over (order by source_at, put_no) - change_count as before from waiting) w
-    where before < %s
+    where before < %(changes)s
 )
 delete from hub.inbox where put_no = any (array(select put_no from fitting))
 returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_commit_lsn::text, reached_end_lsn::text,
@@ -59,21 +60,20 @@ with gone as (delete from hub.inbox_transaction where put_no = any (%(put_nos)s)
     from gone g join unnest(%(put_nos)s::bigint[], %(source_ids)s::int[]) p (put_no, source_id) using (put_no)
 )
 insert into stage_tx (tx, source_id, xid, commit_lsn, committed_at, put_no, put_tx)
-select %(transactions)s + row_number() over (order by at, source_id, put_no, tx) - 1, source_id, xid, commit_lsn,
-       committed_at, put_no, tx
+select row_number() over (order by at, source_id, put_no, tx) - 1, source_id, xid, commit_lsn, committed_at, put_no, tx
 from timed
 """
 _NUMBERED = """
 unnest(%(put_nos)s::bigint[], %(source_ids)s::int[], %(firsts)s::bigint[]) p (put_no, source_id, first) using (put_no)
 """
 _CHANGE_ID = f"(%(block)s + p.first + g.change_no) << {journal.SOURCE_BITS} | p.source_id"
-_STAGE_CHANGES = f"""
+_JOURNAL = f"""
 with gone as (delete from hub.inbox_change where put_no = any (%(put_nos)s) returning *)
 insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, relation, op, source_key,
                             payload)
 select p.source_id, t.commit_lsn, g.ordinal, {_CHANGE_ID}, t.xid, t.committed_at, g.relation, g.op, g.source_key,
        g.payload
-from gone g join {_NUMBERED} join stage_tx t on t.put_no = g.put_no and t.put_tx = g.tx
+from gone g join {_NUMBERED} join hub.inbox_transaction t on t.put_no = g.put_no and t.tx = g.tx
 """
 _STAGE_RECORDS = f"""
 with gone as (delete from hub.inbox_record where put_no = any (%(put_nos)s) returning *)
@@ -115,11 +115,16 @@ class Waiting:
         return self.move.progress.changes
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Batches that were taken out together: a part for mastering.apply_together()."""
+class Gathered:
+    """Batches that are taken out one after the other to be mastered as one: journalled as they come, staged at the end.
 
-    batches: Sequence[Waiting]
+    Among each other, their transactions stand by when they were committed, whichever came first.
+    """
+
+    def __init__(self, *, block: int) -> None:
+        self.block = block
+        self.batches: list[Waiting] = []
+        self._firsts: list[int] = []
 
     @property
     def changes(self) -> int:
@@ -132,11 +137,6 @@ class Taken:
         return sum(batch.transactions for batch in self.batches)
 
     @property
-    def rows(self) -> int:
-        """How many rows the largest of their tables has, about: a change is of a few records at most."""
-        return max(self.changes, self.transactions)
-
-    @property
     def is_partial(self) -> bool:
         """Whether any leaves out values that did not change."""
         return any(batch.is_partial for batch in self.batches)
@@ -146,22 +146,32 @@ class Taken:
         """The sources that they are of."""
         return {batch.source_id for batch in self.batches}
 
-    def stage(self, connection: psycopg.Connection, *, block: int, changes: int, transactions: int) -> None:
-        """Move the rows of the batches into the journal and to where mastering finds them."""
-        firsts, counted = [], defaultdict[int, int](int)
-        for batch in self.batches:
-            firsts.append(changes + counted[batch.source_id])
+    def add(self, connection: Connection, batches: Sequence[Waiting]) -> None:
+        """Take these in, behind the others of their sources, and move their changes into the journal."""
+        counted = defaultdict[int, int](int)
+        firsts = []
+        for batch in batches:
+            firsts.append(self.changes + counted[batch.source_id])
             counted[batch.source_id] += batch.changes
-        parameters = {
-            "put_nos": [batch.put_no for batch in self.batches],
-            "source_ids": [batch.source_id for batch in self.batches],
-            "firsts": firsts,
-            "block": block,
-            "transactions": transactions,
-        }
         with staging.frames_only(connection):
-            for statement in (_STAGE_TRANSACTIONS, _STAGE_CHANGES, _STAGE_RECORDS, _STAGE_REJECTS):
+            connection.execute(_JOURNAL, self._parameters(batches, firsts))
+        self.batches += batches
+        self._firsts += firsts
+
+    def stage(self, connection: psycopg.Connection) -> None:
+        """Move what is mastered to where mastering finds it."""
+        parameters = self._parameters(self.batches, self._firsts)
+        with staging.frames_only(connection):
+            for statement in (_STAGE_TRANSACTIONS, _STAGE_RECORDS, _STAGE_REJECTS):
                 connection.execute(statement, parameters)
+
+    def _parameters(self, batches: Sequence[Waiting], firsts: list[int]) -> dict[str, Any]:
+        return {
+            "put_nos": [batch.put_no for batch in batches],
+            "source_ids": [batch.source_id for batch in batches],
+            "firsts": firsts,
+            "block": self.block,
+        }
 
 
 def put(connection: Connection, move: Move, batch: MappedBatch, *, worker: int) -> None:
@@ -184,9 +194,9 @@ def put(connection: Connection, move: Move, batch: MappedBatch, *, worker: int) 
     connection.execute(f"notify {CHANNEL}")
 
 
-def take(connection: Connection, *, changes: int) -> list[Waiting]:
-    """Take the oldest batches out, about so many changes, in the order in which they were put in."""
-    return [_waiting(row) for row in sorted(connection.execute(_TAKE, [changes]).fetchall())]
+def take(connection: Connection, *, changes: int, but: Collection[int] = ()) -> list[Waiting]:
+    """Take the oldest batches out but those, about so many changes, in the order in which they were put in."""
+    return [_waiting(row) for row in sorted(connection.execute(_TAKE, {"changes": changes, "but": list(but)}))]
 
 
 def give_back(connection: Connection, put_nos: Iterable[int]) -> None:

@@ -5,24 +5,27 @@ batch's work is done under their locks. Together, points are locked, judged and 
 however small it is, is paid once. Each source's checkpoint moves in that transaction, as if its own worker had
 mastered it, and stands still if another worker has taken the source over (law 1). What cannot be mastered together is
 given back: its own worker masters it, or holds back what is refused of it.
+
+Whoever keeps the lane does so with two sessions: while one masters its turn, the other journals and stages the next.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
 import structlog
 
-from golden_records import staging
-from mdm import db, mastering
+from mdm import db, mastering, parts
 from mdm.capture import checkpoint, inbox
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Move
 from mdm.capture.crashes import Point
-from mdm.capture.inbox import Taken, Waiting
-from mdm.capture.retrying import retried
+from mdm.capture.inbox import Gathered, Waiting
+from mdm.capture.retrying import ATTEMPTS, RETRIED
+from mdm.capture.turns import Turn, TurnLost, Turns
 from mdm.db import Connection, DatabaseUnreachable
 
 _log = structlog.get_logger(__name__)
@@ -37,10 +40,11 @@ _PAUSE = 1.0
 _LINGER = 0.01
 _LARGE, _LINGER_LARGE = 200, 0.08
 _HUGE, _LINGER_HUGE = 2_000, 0.25
+_BETWEEN_TAKES = 0.01
 
 
 class Lane:
-    """Keeps the lane while no other worker does, in a thread and a hub session of its own, until it is closed."""
+    """Keeps the lane while no other worker does, in threads and hub sessions of its own, until it is closed."""
 
     def __init__(self, captured: Captured) -> None:
         self._captured = captured
@@ -77,12 +81,46 @@ class Lane:
                 if self._closing.wait(_BETWEEN_LOCK_TRIES):
                     return
             _log.info("lane.kept", source=self._captured.name)
+            with self._captured.connect_hub("lane") as other, ThreadPoolExecutor(thread_name_prefix="lane") as threads:
+                turns = Turns()
+                for seat in [threads.submit(self._sit, session, turns) for session in (hub, other)]:
+                    seat.result()
+
+    def _sit(self, hub: Connection, turns: Turns) -> None:
+        """Take turns with the other session, until either leaves."""
+        try:
             mastering.tune(hub, terms=self._captured.terms)
             hub.execute(f"listen {inbox.CHANNEL}")
-            while not self._closing.is_set():
-                told = list(hub.notifies(timeout=0))  # of what is taken now
-                if not self._master_waiting(hub) and not told:
-                    self._await_put(hub)
+            while not self._closing.is_set() and not turns.are_over.is_set():
+                with suppress(TurnLost), Turn(turns) as turn:
+                    self._take(hub, turn)
+        finally:
+            turns.are_over.set()
+
+    def _take(self, hub: Connection, turn: Turn) -> None:
+        """Master the oldest of what waits; where nothing does, wait until something is put in."""
+        told = list(hub.notifies(timeout=0))  # of what is taken now
+        taken: list[Waiting] = []
+        try:
+            with db.transaction(hub):
+                self._master(hub, turn, taken)
+        except TurnLost:
+            raise
+        except Exception as error:
+            if hub.closed:
+                raise
+            turn.has_come()
+            if turn.fail() < ATTEMPTS and isinstance(error, RETRIED):
+                _log.info("turn.retried", batches=len(taken))
+                return
+            _log.warning("batches.returned", batches=len(taken), error=type(error).__name__)
+            with db.transaction(hub):
+                inbox.give_back(hub, [waiting.put_no for waiting in taken])
+        else:
+            if taken:
+                self._captured.at(Point.HUB_COMMITTED)
+            elif not told:
+                self._await_put(hub)
 
     def _await_put(self, hub: Connection) -> None:
         """Wait until a batch was put in, and a moment longer: what changed at one time comes from several sources."""
@@ -90,81 +128,64 @@ class Lane:
             self._closing.wait(_LINGER)
             break
 
-    def _master_waiting(self, hub: Connection) -> bool:
-        """Master the oldest of what waits; tell whether anything did."""
-        taken: list[Waiting] = []
-
-        def master() -> None:
-            taken.clear()
-            with db.transaction(hub):
-                self._master(hub, taken)
-
-        try:
-            retried(master, source=self._captured.name)
-        except Exception as error:
-            if hub.closed:
-                raise
-            _log.warning("batches.returned", batches=len(taken), error=type(error).__name__)
-            with db.transaction(hub):
-                inbox.give_back(hub, [waiting.put_no for waiting in taken])
-        else:
-            if taken:
-                self._captured.at(Point.HUB_COMMITTED)
-        return bool(taken)
-
-    def _master(self, hub: Connection, taken: list[Waiting]) -> None:
+    def _master(self, hub: Connection, turn: Turn, taken: list[Waiting]) -> None:
         """Master the oldest of what waits and move the checkpoints; tell in `taken` what it is, as soon as it is."""
-        current = _take(hub, taken, changes=_MOST)
-        if any(waiting.changes for waiting in current):
-            until = _belonging_until(current)
-            is_few = until is None and Taken(current).rows <= staging.FEW
-            mastering.apply_together(hub, self._parts(hub, taken, current, until), is_few=is_few)
+        gathered = self._gather(hub, turn, taken)
+        if gathered is None:
+            return
+        if checkpoint.lock_workers(hub, gathered.source_ids) != _workers(gathered.batches):
+            raise TurnLost
+        if gathered.changes:
+            mastering.apply_journalled(hub, gathered)
             self._captured.at(Point.PART_MASTERED)
+            turn.end_soon([waiting.put_no for waiting in taken])
             mastering.finish(hub)
-        if current:
-            checkpoint.advance(hub, *_moves(current))
+        if gathered.batches:
+            checkpoint.advance(hub, *_moves(gathered.batches))
             self._captured.at(Point.CHECKPOINT_WRITTEN)
 
-    def _parts(
-        self, hub: Connection, taken: list[Waiting], current: list[Waiting], until: float | None
-    ) -> Iterator[Taken]:
-        """Yield what was taken, and what comes until then."""
-        yield Taken(tuple(current))
-        while until is not None and (left := until - time.monotonic()) > 0:
+    def _gather(self, hub: Connection, turn: Turn, taken: list[Waiting]) -> Gathered | None:
+        """Journal what waits, and what comes until it is this turn's time; None where nothing waits.
+
+        What belongs to a large batch that has just come is waited for: together they take half as long as one after
+        the other.
+        """
+        gathered: Gathered | None = None
+        changes, until = 0, 0.0
+        while True:
+            if found := inbox.take(hub, changes=_MOST - changes, but=turn.in_hand):
+                gathered = gathered or Gathered(block=parts.begin(hub))
+                taken += found
+                current = _current(hub, found)
+                gathered.add(hub, current)
+                until = max([until, *(time.monotonic() + _left(waiting) for waiting in current)])
+                changes = gathered.changes
+            left = until - time.monotonic() if changes < _MOST else 0.0
+            if gathered is None or (left <= 0 and turn.has_come(timeout=_BETWEEN_TAKES)):
+                return gathered
             self._closing.wait(min(left, _LINGER))
-            room = _MOST - Taken(current).changes
-            further = _take(hub, taken, changes=room) if room > 0 else []
-            current += further
-            if further:
-                yield Taken(further)
 
 
-def _belonging_until(current: list[Waiting]) -> float | None:
-    """Return until when to wait for what belongs to a large batch that has just come; None without one.
-
-    Together they take half as long as one after the other.
-    """
-    left = max((_lingered(waiting.changes) - waiting.waited for waiting in current), default=0.0)
-    return time.monotonic() + left if left > 0 else None
-
-
-def _lingered(changes: int) -> float:
-    """Return the seconds to wait beside a batch of so many changes: a part of what it takes to master them."""
-    return _LINGER_HUGE if changes >= _HUGE else _LINGER_LARGE if changes >= _LARGE else 0.0
-
-
-def _take(hub: Connection, taken: list[Waiting], *, changes: int) -> list[Waiting]:
-    """Take what waits, and tell it in `taken`; return what is of the present workers of the sources.
+def _current(hub: Connection, found: list[Waiting]) -> list[Waiting]:
+    """Return what was taken of the present workers of the sources.
 
     What a worker has left whose source was taken over is dropped: it comes again.
     """
-    found = inbox.take(hub, changes=changes)
-    taken += found
-    workers = checkpoint.lock_workers(hub, {waiting.source_id for waiting in found}) if found else {}
+    workers = checkpoint.workers(hub, {waiting.source_id for waiting in found})
     current = [waiting for waiting in found if workers.get(waiting.source_id) == waiting.worker]
     if len(current) < len(found):
         inbox.drop(hub, [waiting.put_no for waiting in found if waiting not in current])
     return current
+
+
+def _left(waiting: Waiting) -> float:
+    """Return the seconds that are left to wait beside a batch, by its size: a part of what it takes to master it."""
+    linger = _LINGER_HUGE if waiting.changes >= _HUGE else _LINGER_LARGE if waiting.changes >= _LARGE else 0.0
+    return max(linger - waiting.waited, 0.0)
+
+
+def _workers(current: list[Waiting]) -> dict[int, int]:
+    return {waiting.source_id: waiting.worker for waiting in current}
 
 
 def _moves(current: list[Waiting]) -> list[Move]:

@@ -8,10 +8,10 @@ from operator import itemgetter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mdm import mastering
+from mdm import mastering, parts
 from mdm.capture import inbox
 from mdm.capture.checkpoint import Move, Position, Progress
-from mdm.capture.inbox import Taken
+from mdm.capture.inbox import Gathered, Waiting
 from mdm.capture.lsn import Lsn
 from tests import factories
 from tests.factories import NOW, Transaction, mpan, point
@@ -54,8 +54,8 @@ def test_all_at_once_is_one_after_the_other(hub: Hub, story: Sequence[Load], *, 
         middle = len(told) // 2 if in_parts else 0
         for part in (told[:middle], told[middle:]):
             put(hub, part)
-        parts = [Taken([each]) for each in inbox.take(hub.connection, changes=100)] if in_parts else [take(hub)]
-        mastering.apply_together(hub.connection, parts, is_few=not in_parts)
+        taken = take(hub)
+        master(hub, *([each] for each in taken)) if in_parts else master(hub, taken)
         together = state(hub)
         if in_parts:  # which stand in the order in which they come
             del together[_VERSIONS], one_by_one[_VERSIONS]
@@ -73,7 +73,7 @@ def test_changes_of_several_sources_stand_in_the_order_of_their_commits(hub: Hub
     ]
     with hub.connection.transaction():
         put(hub, told)
-        mastering.apply_together(hub.connection, [take(hub)], is_few=True)
+        master(hub, take(hub))
     versions = hub.rows(
         "select s.name, v.commit_lsn::text from golden.golden_version v join golden.source_system s using (source_id)"
         " join golden.crosswalk c using (golden_id) where c.key = %s order by version",
@@ -95,7 +95,7 @@ def test_batches_of_one_source_are_numbered_one_behind_the_other(hub: Hub) -> No
     with hub.connection.transaction():
         put(hub, [first])
         put(hub, [later])
-        mastering.apply_together(hub.connection, [take(hub)], is_few=True)
+        master(hub, take(hub))
     ids = hub.rows("select change_id from golden.journal where commit_lsn in ('0/12C', '0/190') order by commit_lsn")
     assert ids[0] < ids[1]
     assert (
@@ -134,8 +134,15 @@ def put(hub: Hub, told: Sequence[Told]) -> None:
         inbox.put(hub.connection, move, batch, worker=1)
 
 
-def take(hub: Hub) -> Taken:
-    return Taken(inbox.take(hub.connection, changes=1_000))
+def take(hub: Hub) -> list[Waiting]:
+    return inbox.take(hub.connection, changes=1_000)
+
+
+def master(hub: Hub, *takes: list[Waiting]) -> None:
+    gathered = Gathered(block=parts.begin(hub.connection))
+    for taken in takes:
+        gathered.add(hub.connection, taken)
+    mastering.apply_journalled(hub.connection, gathered)
 
 
 def state(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
