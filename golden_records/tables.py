@@ -264,6 +264,17 @@ violation = Table(
     "is where the value comes from. Closed when the rule no longer speaks.",
 )
 
+unjudged = Table(
+    "unjudged",
+    metadata,
+    Column("note_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("golden_ids", ARRAY(BigInteger), nullable=False),
+    Column("committed_at", Moment, nullable=False, comment="Of the last transaction that it was noted for."),
+    schema=SCHEMA,
+    comment="Golden records that have been mastered and are yet to be judged by the rules.",
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -8,7 +8,7 @@ from functools import cache
 
 import psycopg
 
-from golden_records import catalogue, scopes, staging
+from golden_records import catalogue, scopes, staging, unjudged
 from rules import registry
 from rules.model import Scope
 
@@ -87,8 +87,7 @@ with changed as materialized (
     cross join lateral (select golden_id from golden.meter o
                         where upper(replace(o.meter_id, ' ', '')) = g.serial offset 0) o
 )
-insert into stage_judged (kind, golden_id)
-select 'point', golden_id from point
+select 'point' as kind, golden_id from point
 union select 'supply', golden_id from staged where item_group = 'supplier'
 union select 'link', golden_id from staged where item_group = 'link'
 union select 'link', p.golden_id from partner p
@@ -98,6 +97,9 @@ union select 'meter', golden_id from meter
 union select 'fitting', golden_id from fitting
 union select 'address', golden_id from changed where entity = 'address'
 """
+
+_STAGE = f"insert into stage_judged (kind, golden_id) {_JUDGE}"
+_NOTE = unjudged.NOTE.format(judged=_JUDGE)
 
 _INSERT = "insert into stage_verdict (rule, severity, golden_id, source_id, source_key, item_group)"
 
@@ -166,13 +168,36 @@ _AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from st
 def settle(connection: psycopg.Connection) -> None:
     """Open and close the violations of what this part touched; what it wrote stands in the store by now."""
     with staging.pipelined(connection):
-        for statement in statements(registry.edition()):
-            connection.execute(statement)
+        connection.execute(unjudged.HOLD_OFF)
+        connection.execute(_STAGE)
+        _settle(connection)
+
+
+def note(connection: psycopg.Connection) -> None:
+    """Note what this part touched, for another transaction to open and close its violations."""
+    connection.execute(_NOTE)
+
+
+def settle_noted(connection: psycopg.Connection, *, limit: int) -> bool:
+    """Open and close the violations of what was noted, so many notes; tell whether there were any.
+
+    Raises LockNotAvailable as unjudged.take() does.
+    """
+    if not unjudged.take(connection, limit=limit):
+        return False
+    with staging.pipelined(connection):
+        _settle(connection)
+    return True
+
+
+def _settle(connection: psycopg.Connection) -> None:
+    for statement in statements(registry.edition()):
+        connection.execute(statement)
 
 
 @cache
 def statements(_edition: int) -> tuple[str, ...]:
-    """Return what settle() executes, for the rules as they are configured."""
+    """Return what opens and closes the violations of what is judged, for the rules as they are configured."""
     judged = [
         _JUDGED.format(rows=scopes.stored(scope, chosen=_chosen(kind), day=_AS_OF), rules=rules)
         for kind, asked in KINDS.items()
@@ -186,7 +211,6 @@ def statements(_edition: int) -> tuple[str, ...]:
         if rule.scope in asked
     )
     return (
-        _JUDGE,
         f"{_INSERT} {' union all '.join(judged)}",
         _CLOSE.format(kinds=kinds, subject=_SUBJECT),
         _OPEN.format(items=_items(), subject=_SUBJECT),

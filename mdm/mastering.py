@@ -89,15 +89,30 @@ def _is_sent_at_once(batch: MappedBatch) -> bool:
 
 
 def apply_journalled(connection: psycopg.Connection, part: Part) -> Outcome:
-    """Master what is journalled of several sources as one; of few rows, nothing is waited for."""
+    """Master what is journalled of several sources as one, to be judged after the commit; see judge().
+
+    Of few rows, nothing is waited for.
+    """
     if max(part.changes, part.transactions) > staging.FEW:
-        return _master_part(connection, parts.stage_journalled(connection, part))
+        return _master_part(connection, parts.stage_journalled(connection, part), is_judged=False)
     with staging.pipelined(connection):
         connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _master_part(connection, parts.stage_journalled(connection, part))
+        return _master_part(connection, parts.stage_journalled(connection, part), is_judged=False)
 
 
-def _master_part(connection: psycopg.Connection, staged: Staged) -> Outcome:
+def judge(connection: psycopg.Connection, *, notes: int) -> bool:
+    """Judge what was mastered and is yet to be judged, so many notes of it; tell whether there were any.
+
+    Raises LockNotAvailable where others are in the way: what was noted stays noted.
+    """
+    parts.prepare(connection)
+    are_noted = verdicts.settle_noted(connection, limit=notes)
+    if are_noted:
+        opening.follow(connection)
+    return are_noted
+
+
+def _master_part(connection: psycopg.Connection, staged: Staged, *, is_judged: bool = True) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
     violations = staged.violations
     with staging.pipelined(connection):
@@ -109,17 +124,23 @@ def _master_part(connection: psycopg.Connection, staged: Staged) -> Outcome:
         violations += mastered.violations
         written = source_records.write(connection)
         quarantine.finish_retries(connection)
-        touching = _pass_on(connection)
+        touching = _pass_on(connection, is_judged=is_judged)
         staging.wait(connection)
     written.verify()
     _yield_to_owners(connection, mastered.settled)
     return Outcome(changes=staged.changes, violations=violations, touched_points=touching.rowcount)
 
 
-def _pass_on(connection: psycopg.Connection) -> psycopg.Cursor:
-    """Judge what this part touched, and tell views and tasks; how many points it touched, the result's count says."""
+def _pass_on(connection: psycopg.Connection, *, is_judged: bool = True) -> psycopg.Cursor:
+    """Judge what this part touched, or note it to be judged, and tell views and tasks.
+
+    How many points it touched, the result's count says.
+    """
     touching = touched.collect(connection)
-    verdicts.settle(connection)
+    if is_judged:
+        verdicts.settle(connection)
+    else:
+        verdicts.note(connection)
     projection.note(connection)
     opening.follow(connection)
     return touching

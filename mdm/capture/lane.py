@@ -6,7 +6,8 @@ however small it is, is paid once. Each source's checkpoint moves in that transa
 mastered it, and stands still if another worker has taken the source over (law 1). What cannot be mastered together is
 given back: its own worker masters it, or holds back what is refused of it.
 
-Whoever keeps the lane does so with two sessions: while one masters its turn, the other journals and stages the next.
+Whoever keeps the lane does so with two sessions, which take turns (mdm.capture.turns): while one masters, the other
+judges what it has mastered before, by the rules (mdm.capture.judging), and gathers what comes next.
 """
 
 import threading
@@ -19,7 +20,7 @@ import psycopg
 import structlog
 
 from mdm import db, mastering, parts
-from mdm.capture import checkpoint, inbox
+from mdm.capture import checkpoint, inbox, judging
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Move
 from mdm.capture.crashes import Point
@@ -94,6 +95,7 @@ class Lane:
             while not self._closing.is_set() and not turns.are_over.is_set():
                 with suppress(TurnLost), Turn(turns) as turn:
                     self._take(hub, turn)
+                judging.judge(hub)
         finally:
             turns.are_over.set()
 
@@ -158,7 +160,7 @@ class Lane:
                 taken += found
                 current = _current(hub, found)
                 gathered.add(hub, current)
-                until = max([until, *(time.monotonic() + _left(waiting) for waiting in current)])
+                until = until or _until(current)
                 changes = gathered.changes
             left = until - time.monotonic() if changes < _MOST else 0.0
             if gathered is None or (left <= 0 and turn.has_come(timeout=_BETWEEN_TAKES)):
@@ -178,10 +180,15 @@ def _current(hub: Connection, found: list[Waiting]) -> list[Waiting]:
     return current
 
 
-def _left(waiting: Waiting) -> float:
-    """Return the seconds that are left to wait beside a batch, by its size: a part of what it takes to master it."""
-    linger = _LINGER_HUGE if waiting.changes >= _HUGE else _LINGER_LARGE if waiting.changes >= _LARGE else 0.0
-    return max(linger - waiting.waited, 0.0)
+def _until(current: list[Waiting]) -> float:
+    """Return until when to wait for what belongs to a large batch that has just come; 0 without one."""
+    left = max((_lingered(waiting.changes) - waiting.waited for waiting in current), default=0.0)
+    return time.monotonic() + left if left > 0 else 0.0
+
+
+def _lingered(changes: int) -> float:
+    """Return the seconds to wait beside a batch of so many changes: a part of what it takes to master them."""
+    return _LINGER_HUGE if changes >= _HUGE else _LINGER_LARGE if changes >= _LARGE else 0.0
 
 
 def _workers(current: list[Waiting]) -> dict[int, int]:
