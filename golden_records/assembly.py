@@ -12,7 +12,8 @@ from golden_records import catalogue, journal
 from golden_records.catalogue import Entity, Group
 from golden_records.routines import Routine, frames, when
 
-# What a group of items says now against what it said before, in this part or in the golden record.
+# What a group of items says now against what it said before, in this part or in the golden record. Most of what follows
+# in a part says the same again, and is not looked at item by item.
 _DELTA = """
 insert into stage_delta (golden_id, entity, tx, item_group, version, change_id, candidates, changed, lineage)
 select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_id, w.change_id),
@@ -20,14 +21,19 @@ select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_
         from unnest(w.candidates) with ordinality c (change_id, place)),
        d.changed, d.lineage
 from (
-    select *, row_number() over w as place, lag(item_values) over w as values_before,
-           lag(change_id) over w as change_before, lag(spoken) over w as spoken_before
-    from stage_survivor where not is_aside and entity = '{entity}' and not is_aside
-    window w as (partition by golden_id, item_group order by tx)
+    select * from (
+        select *, row_number() over w as place, lag(item_values) over w as values_before,
+               lag(change_id) over w as change_before, lag(spoken) over w as spoken_before
+        from stage_survivor where not is_aside and entity = '{entity}'
+        window w as (partition by golden_id, item_group order by tx)
+    ) s
+    where place = 1 or item_values is distinct from values_before or spoken is distinct from spoken_before
+       or {whole_source} is distinct from {whole_source_before}
 ) w
 join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) k using (item_group)
 left join lateral (
-    select version, lineage, jsonb_strip_nulls(case w.item_group {values} end) as item_values
+    select version, lineage,
+           case when w.place = 1 then jsonb_strip_nulls(case w.item_group {values} end) end as item_values
     from golden.{entity} g where g.golden_id = w.golden_id offset 0) g on true
 cross join lateral (
     select jsonb_object_agg(item, value) as changed,
@@ -155,6 +161,8 @@ def _delta_query(entity: Entity) -> str:
         values=values,
         source=journal.SOURCE_OF.format(change_id="change_id"),
         source_before=journal.SOURCE_OF.format(change_id="change_before"),
+        whole_source=journal.SOURCE_OF.format(change_id="change_id"),
+        whole_source_before=journal.SOURCE_OF.format(change_id="change_before"),
     )
 
 

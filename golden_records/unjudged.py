@@ -68,3 +68,8 @@ def split(connection: psycopg.Connection) -> Sequence[tuple[str, list[int]]]:
 def are_any(connection: psycopg.Connection) -> bool:
     """Tell whether any golden record waits to be judged."""
     return bool(rows.single(connection, "select exists (select from golden.unjudged)"))
+
+
+def count(connection: psycopg.Connection) -> int:
+    """Return how many golden records wait to be judged, each as often as it was noted."""
+    return int(rows.single(connection, "select coalesce(sum(cardinality(golden_ids)), 0) from golden.unjudged"))

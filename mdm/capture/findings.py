@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from golden_records import unjudged
 from mdm.db import Connection
 from mdm.stewardship import queue
 
@@ -27,12 +28,13 @@ where s.kind <> 'HUB' group by s.name, o.owner
 class Findings:
     """How much is open: records held back by source; conflicts by the source that differs and the item's owner.
 
-    Tasks that are open or claimed by severity and by who is accountable.
+    Tasks that are open or claimed by severity and by who is accountable; golden records that are yet to be judged.
     """
 
     quarantined: Mapping[str, int]
     conflicts: Mapping[tuple[str, str], int]
     tasks: Mapping[tuple[str, str], int]
+    unjudged: int
 
 
 def count(hub: Connection) -> Findings:
@@ -41,6 +43,7 @@ def count(hub: Connection) -> Findings:
         quarantined=dict(hub.execute(_QUARANTINED).fetchall()),
         conflicts={(source, owner): found for source, owner, found in hub.execute(_CONFLICTS)},
         tasks=queue.count_waiting(hub),
+        unjudged=unjudged.count(hub),
     )
 
 
@@ -61,4 +64,7 @@ def metrics(findings: Findings) -> Iterator[Metric]:
     )
     for labels, found in findings.tasks.items():
         waiting.add_metric(labels, found)
-    yield from (held, differing, waiting)
+    unjudged_records = GaugeMetricFamily(
+        "mdm_unjudged", "Golden records that are mastered and yet to be judged by the rules", value=findings.unjudged
+    )
+    yield from (held, differing, waiting, unjudged_records)

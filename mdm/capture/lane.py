@@ -42,6 +42,7 @@ _LINGER = 0.01
 _LARGE, _LINGER_LARGE = 200, 0.08
 _HUGE, _LINGER_HUGE = 2_000, 0.25
 _BETWEEN_TAKES = 0.01
+_BETWEEN_JUDGEMENTS = 0.5  # seconds: it costs much the same for few records as for some more
 
 
 class Lane:
@@ -51,6 +52,7 @@ class Lane:
         self._captured = captured
         self._closing = threading.Event()
         self._failure: BaseException | None = None
+        self._judged_at = 0.0
         self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
         self._thread.start()
 
@@ -92,12 +94,17 @@ class Lane:
         try:
             mastering.tune(hub, terms=self._captured.terms)
             hub.execute(f"listen {inbox.CHANNEL}")
-            while not self._closing.is_set() and not turns.are_over.is_set():
+            while not self._is_over(turns):
                 with suppress(TurnLost), Turn(turns) as turn:
                     self._take(hub, turn)
-                judging.judge(hub)
+                if not self._is_over(turns) and time.monotonic() >= self._judged_at + _BETWEEN_JUDGEMENTS:
+                    self._judged_at = time.monotonic()
+                    judging.judge(hub)
         finally:
             turns.are_over.set()
+
+    def _is_over(self, turns: Turns) -> bool:
+        return self._closing.is_set() or turns.are_over.is_set()
 
     def _take(self, hub: Connection, turn: Turn) -> None:
         """Master the oldest of what waits; where nothing does, wait until something is put in."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from golden_records import unjudged
 from mdm import db
 from mdm.capture import checkpoint
 from mdm.capture.checkpoint import State
@@ -74,14 +75,15 @@ class Waiting:
             )
 
     def has_reached(self, targets: Mapping[str, Lsn]) -> bool:
-        """Tell whether every source is mastered up to its target."""
+        """Tell whether every source is mastered up to its target, and what was mastered is judged."""
         ids: dict[int, str] = dict(self.hub.execute("select source_id, name from golden.source_system").fetchall())
         reached = {
             ids[known.source_id]: known.position.end_lsn - known.offset
             for known in checkpoint.list_all(self.hub)
             if known.position is not None
         }
-        return all(reached.get(source, 0) >= target for source, target in targets.items())
+        are_mastered = all(reached.get(source, 0) >= target for source, target in targets.items())
+        return are_mastered and not unjudged.are_any(self.hub)
 
 
 def positions(dsns: Dsns) -> dict[str, Lsn]:

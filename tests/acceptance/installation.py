@@ -229,7 +229,7 @@ class Installation:
         return bool(
             self.one(
                 """
-                select count(*) = cardinality(%s::text[])
+                select count(*) = cardinality(%s::text[]) and not exists (select from golden.unjudged)
                 from hub.checkpoint c join golden.source_system s using (source_id)
                 join unnest(%s::text[], %s::pg_lsn[]) e (name, lsn) using (name)
                 where c.state = 'streaming' and c.end_lsn >= e.lsn

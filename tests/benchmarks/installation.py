@@ -152,7 +152,8 @@ class Installation:
     def await_mastered(self, ends: Mapping[str, str], *, seconds: float) -> None:
         """Wait until the hub has mastered each of these sources up to a position, and judged what it has mastered."""
         query = """
-            select bool_and(c.end_lsn >= e.lsn) and not exists (select from golden.unjudged) from hub.checkpoint c join golden.source_system s using (source_id)
+            select bool_and(c.end_lsn >= e.lsn) and not exists (select from golden.unjudged)
+            from hub.checkpoint c join golden.source_system s using (source_id)
             join unnest(%s::text[], %s::pg_lsn[]) e (name, lsn) using (name)"""
         self.await_true(query, [list(ends), list(ends.values())], seconds=seconds)
 

@@ -56,6 +56,7 @@ def test_all_at_once_is_one_after_the_other(hub: Hub, story: Sequence[Load], *, 
             put(hub, part)
         taken = take(hub)
         master(hub, *([each] for each in taken)) if in_parts else master(hub, taken)
+        assert mastering.judge(hub.connection, notes=50)
         together = state(hub)
         if in_parts:  # which stand in the order in which they come
             del together[_VERSIONS], one_by_one[_VERSIONS]
@@ -146,6 +147,10 @@ def master(hub: Hub, *takes: list[Waiting]) -> None:
 
 
 def state(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
-    return {
+    """Return what is known of each thing, and which rules speak against it, without the ids that the hub gave it."""
+    violated = (
+        f"select {_KEY.format('golden_id')}, rule, severity, subject from golden.violation where closed_at is null"
+    )
+    return {"golden.violation": sorted(hub.rows(violated), key=str)} | {
         table: hub.rows(f"select row({columns})::text from {table} t order by 1") for table, columns in _STATE.items()
     }

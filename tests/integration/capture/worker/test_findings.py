@@ -63,12 +63,14 @@ def test_what_is_open_is_counted_by_source_and_owner(rig: Rig) -> None:
     differ(rig, 2, "supplier", closed_at=NOW)
     wait_for_steward(rig, 1, "distributor", "E")
     wait_for_steward(rig, 2, "nobody known", "W")
+    rig.hub.execute("insert into golden.unjudged (kind, golden_ids, committed_at) values ('point', '{1,2,3}', now())")
     name, found = rig.captured.name, findings.count(rig.hub)
     assert found.quarantined == {name: 2}
     assert found.conflicts[name, "distributor"] == 1
     assert found.conflicts[name, "supplier"] == 0
     assert (found.tasks["E", "distributor"], found.tasks["W", "distributor"]) == (1, 0)
     assert 'mdm_tasks_open{owner="nobody known",severity="W"} 1.0' in shown(found)
+    assert "mdm_unjudged 3.0" in shown(found)
     assert f'mdm_quarantine_open{{source="{name}"}} 2.0' in shown(found)
     assert f'mdm_conflicts_open{{owner="distributor",source="{name}"}} 1.0' in shown(found)
 

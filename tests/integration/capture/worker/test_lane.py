@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from golden_records import unjudged
 from mdm import db
 from mdm.capture import checkpoint, inbox, lane
 from mdm.capture.checkpoint import Move, Position, Progress
@@ -99,6 +100,20 @@ def test_another_worker_takes_the_lane_when_its_keeper_is_killed(make_rig: Calla
     retariff(keeper, "L2")
     keeper.await_agreement()
     assert [doubles(rig) for rig in (keeper, other)] == [[], []]
+
+
+def test_what_a_killed_keeper_mastered_and_did_not_judge_is_judged_by_the_next(make_rig: Callable[[], Rig]) -> None:
+    keeper, other = make_rig(), make_rig()
+    for rig in (keeper, other):
+        rig.fill(20)
+    killed = keeper.start(crash_at(Point.HUB_COMMITTED))
+    wait_for(lambda: keeper.state() == "streaming" and keeper.agrees(), seconds=60)
+    retariff(keeper, "J1")
+    assert isinstance(killed.join(), Crash)
+    assert keeper.agrees()
+    assert unjudged.are_any(keeper.hub)
+    other.start()
+    wait_for(lambda: not unjudged.are_any(keeper.hub), seconds=60)
 
 
 def test_what_is_refused_is_held_back_by_its_own_worker_and_the_rest_passes(make_rig: Callable[[], Rig]) -> None:
