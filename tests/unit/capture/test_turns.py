@@ -16,10 +16,10 @@ def test_the_next_turn_is_gathered_when_this_one_ends_soon_and_comes_when_it_has
     def take_next() -> None:
         with Turn(turns) as following:
             came.append(following.has_come(timeout=0.01))
-            assert following.in_hand == [7]
+            assert list(following.in_hand) == [7]
             gathering.set()
             came.append(following.has_come())
-            assert following.in_hand == ()
+            assert not list(following.in_hand)
 
     with Turn(turns) as turn:
         assert turn.has_come(timeout=0)
