@@ -39,6 +39,7 @@ _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
 _LINGER = 0.01
+_GATHERING = 0.05
 _LARGE, _LINGER_LARGE = 200, 0.08
 _HUGE, _LINGER_HUGE = 2_000, 0.25
 _BETWEEN_TAKES = 0.01
@@ -134,7 +135,7 @@ class Lane:
     def _await_put(self, hub: Connection) -> None:
         """Wait until a batch was put in, and a moment longer: what changed at one time comes from several sources."""
         for _ in hub.notifies(timeout=_PATIENCE, stop_after=1):
-            self._closing.wait(_LINGER)
+            self._closing.wait(_GATHERING)
             break
 
     def _master(self, hub: Connection, turn: Turn, taken: list[Waiting]) -> None:
