@@ -16,6 +16,7 @@ from mdm.db import Connection
 from mdm.stewardship.terms import USUAL, Terms
 
 _KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_TEMPORARY = "-c temp_buffers=64MB"  # what is staged of a part fits, and is not written to files
 _CLIENT_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 11_000}
 
 
@@ -79,7 +80,7 @@ def request(source: Source) -> Request:
 def connect_hub(dsn: str, application_name: str) -> Connection:
     """Open a session at the hub in which both ends notice within seconds when the other is gone."""
     parameters = conninfo.conninfo_to_dict(dsn)
-    options = f"{parameters.get('options') or ''} {_KEEPALIVE}".strip()
+    options = f"{parameters.get('options') or ''} {_KEEPALIVE} {_TEMPORARY}".strip()
     return db.connect(
         conninfo.make_conninfo(dsn, options=options, **_CLIENT_KEEPALIVE), application_name=application_name
     )
