@@ -98,14 +98,18 @@ _INLINE = {
     """,
 }
 
-# What either of the two found, and which.
+# What either of the two found, and which. Of what is mastered and yet to be judged, neither is wrong.
 _COMPARE = """
 with audit as (
     select distinct record from {table} where {condition}
-), inline as ({inline})
+), inline as ({inline}), unjudged as (
+    select 'golden ' || unnest(golden_ids) as record from golden.unjudged
+)
 select (select count(*) from inline), count(*) filter (where is_one),
        coalesce((array_agg(split_part(record, '|', 1) order by is_one desc, record))[:{sample}], '{{}}')
-from (select coalesce(a.record, i.record) as record, a.record is null or i.record is null as is_one
+from (select coalesce(a.record, i.record) as record,
+             (a.record is null or i.record is null)
+                 and split_part(coalesce(a.record, i.record), '|', 1) not in (select record from unjudged) as is_one
       from audit a full join inline i on i.record = a.record) found
 """
 

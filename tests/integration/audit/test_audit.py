@@ -89,6 +89,24 @@ def test_what_the_inline_checks_missed_is_named(faulty: FaultyMarket, golden: di
     assert not run.passed
 
 
+def test_what_is_yet_to_be_judged_is_no_difference(faulty: FaultyMarket, golden: dict[int, Finding]) -> None:
+    with changed(
+        faulty,
+        "update golden.violation set closed_at = now() where violation_id = (select min(violation_id) from"
+        " golden.violation where closed_at is null) returning golden_id",
+        "update golden.violation set closed_at = null where closed_at > now() - interval '10 minutes'",
+    ) as golden_id:
+        missed = at(audited(faulty, Asked()), "golden")
+        with db.connect(faulty.hub_dsn) as hub:
+            note = "insert into golden.unjudged (kind, golden_ids, committed_at) values ('point', %s, now())"
+            hub.execute(note, [[int(golden_id)]])
+            waiting = at(audited(faulty, Asked()), "golden")
+            hub.execute("delete from golden.unjudged")
+    assert sum(finding.differing or 0 for finding in missed.values()) == 1
+    assert sum(finding.differing or 0 for finding in waiting.values()) == 0
+    assert {code: each.failed for code, each in waiting.items()} == {code: each.failed for code, each in golden.items()}
+
+
 def test_what_is_held_back_without_a_reason_is_named(faulty: FaultyMarket) -> None:
     break_one = """
         update golden.quarantine
