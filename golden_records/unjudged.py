@@ -11,7 +11,7 @@ import psycopg
 
 from golden_records import rows
 
-_LOCK_CLASS, _LOCK = 0x6D646D, -2
+_LOCK_CLASS, _LOCK = 0x6D646D, -2  # beside the workers' locks: a source's is its id, the lane's -1
 _LONGEST_WAIT = "500ms"
 
 HOLD_OFF = f"select pg_advisory_xact_lock_shared({_LOCK_CLASS}, {_LOCK})"
