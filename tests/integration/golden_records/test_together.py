@@ -8,6 +8,7 @@ from operator import itemgetter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from golden_records import unjudged
 from mdm import mastering, parts
 from mdm.capture import inbox
 from mdm.capture.checkpoint import Move, Position, Progress
@@ -56,7 +57,8 @@ def test_all_at_once_is_one_after_the_other(hub: Hub, story: Sequence[Load], *, 
             put(hub, part)
         taken = take(hub)
         master(hub, *([each] for each in taken)) if in_parts else master(hub, taken)
-        assert mastering.judge(hub.connection, notes=50)
+        mastering.judge(hub.connection, notes=50)
+        assert not unjudged.are_any(hub.connection)
         together = state(hub)
         if in_parts:  # which stand in the order in which they come
             del together[_VERSIONS], one_by_one[_VERSIONS]
