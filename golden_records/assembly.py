@@ -28,7 +28,7 @@ from (
         window w as (partition by golden_id, item_group order by tx)
     ) s
     where place = 1 or item_values is distinct from values_before or spoken is distinct from spoken_before
-       or {whole_source} is distinct from {whole_source_before}
+       or {source} is distinct from {source_before}
 ) w
 join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) k using (item_group)
 left join lateral (
@@ -161,8 +161,6 @@ def _delta_query(entity: Entity) -> str:
         values=values,
         source=journal.SOURCE_OF.format(change_id="change_id"),
         source_before=journal.SOURCE_OF.format(change_id="change_before"),
-        whole_source=journal.SOURCE_OF.format(change_id="change_id"),
-        whole_source_before=journal.SOURCE_OF.format(change_id="change_before"),
     )
 
 

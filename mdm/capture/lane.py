@@ -38,8 +38,7 @@ _MOST = 20_000  # changes, about
 _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
-_LINGER = 0.01
-_GATHERING = 0.05
+_GATHERING = 0.05  # seconds from the first batch that is told until those that are there are taken
 _LARGE, _LINGER_LARGE = 200, 0.08
 _HUGE, _LINGER_HUGE = 2_000, 0.25
 _BETWEEN_TAKES = 0.01
@@ -173,7 +172,7 @@ class Lane:
             left = until - time.monotonic() if changes < _MOST else 0.0
             if gathered is None or (left <= 0 and turn.has_come(timeout=_BETWEEN_TAKES)):
                 return gathered
-            self._closing.wait(min(left, _LINGER))
+            self._closing.wait(min(left, _BETWEEN_TAKES))
 
 
 def _current(hub: Connection, found: list[Waiting]) -> list[Waiting]:

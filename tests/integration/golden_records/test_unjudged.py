@@ -15,6 +15,7 @@ from tests.integration.golden_records.conftest import Hub
 from tests.integration.golden_records.market_facts import linked
 from tests.integration.golden_records.test_together import master, put, take
 from tests.integration.golden_records.verdicts_of import audited, open_violations
+from tests.refusing import refusing
 
 
 def master_together(hub: Hub, lsn: int, *changes: factories.Change) -> None:
@@ -83,26 +84,13 @@ def test_whoever_judges_what_it_masters_waits_for_what_is_being_judged(open_hub:
     assert open_violations(hub) == audited(hub)
 
 
-REFUSE = """
-create function golden.refuse() returns trigger language plpgsql as $$
-begin
-    if new.golden_id = {golden_id} then
-        raise exception 'no verdict on this' using errcode = '22003';
-    end if;
-    return new;
-end
-$$;
-create trigger refuse before insert on golden.violation for each row execute function golden.refuse();
-"""
-
-
 def test_a_record_that_cannot_be_judged_is_named_in_the_log_and_the_rest_is_judged(
     hub: Hub, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = [mpan(510 + place) for place in range(4)]
     doubtful(hub, *keys)
     refused = hub.value("select min(golden_id) from golden.metering_point")
-    hub.connection.execute(REFUSE.format(golden_id=refused))
+    hub.connection.execute(refusing("golden.violation", f"new.golden_id = {refused}"))
     judging.judge(hub.connection)
     assert not unjudged.are_any(hub.connection)
     against = {golden_id for _, golden_id, *_ in open_violations(hub)}

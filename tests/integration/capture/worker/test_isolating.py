@@ -2,30 +2,10 @@
 
 from tests.acceptance import golden_state
 from tests.integration.capture.worker.rig import Rig, mpan_list, wait_for
+from tests.refusing import refusing
 
-REFUSE = """
-create function golden.refuse() returns trigger language plpgsql as $$
-begin
-    if new.item_values ->> 'duos_tariff' = 'BAD' then
-        raise exception 'no statement takes this' using errcode = '22003';
-    end if;
-    return new;
-end
-$$;
-create trigger refuse before insert or update on golden.source_record for each row execute function golden.refuse();
-"""
-
-REFUSE_PAYLOAD = """
-create function golden.refuse() returns trigger language plpgsql as $$
-begin
-    if new.payload ->> 'tariff' = 'BAD' then
-        raise exception 'no journal takes this' using errcode = '54000';
-    end if;
-    return new;
-end
-$$;
-create trigger refuse before insert on golden.journal for each row execute function golden.refuse();
-"""
+REFUSE = refusing("golden.source_record", "new.item_values ->> 'duos_tariff' = 'BAD'", on="insert or update")
+REFUSE_PAYLOAD = refusing("golden.journal", "new.payload ->> 'tariff' = 'BAD'", sqlstate="54000")
 
 
 def held(rig: Rig) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from tests.factories import Transaction
 from tests.integration.capture.worker.rig import Crash, Rig, crash_at, mpan_list, wait_for
 from tests.integration.capture.worker.test_isolating import REFUSE, held
 from tests.integration.capture.worker.test_worker import doubles
+from tests.refusing import refusing
 
 
 @contextmanager
@@ -138,24 +139,11 @@ def test_what_is_refused_is_held_back_by_its_own_worker_and_the_rest_passes(make
     assert [doubles(rig) for rig in (good, bad)] == [[], []]
 
 
-REFUSE_TO_KEEP = """
-create function hub.refuse() returns trigger language plpgsql as $$
-begin
-    if new.payload ->> 'tariff' = 'BIG' then
-        raise exception 'no inbox takes this' using errcode = '54000';
-    end if;
-    return new;
-end
-$$;
-create trigger refuse before insert on hub.inbox_change for each row execute function hub.refuse();
-"""
-
-
 def test_what_the_inbox_refuses_is_mastered_by_its_own_worker(rig: Rig) -> None:
     rig.fill(5)
     running = rig.start()
     rig.await_agreement()
-    rig.hub.execute(REFUSE_TO_KEEP)
+    rig.hub.execute(refusing("hub.inbox_change", "new.payload ->> 'tariff' = 'BIG'", sqlstate="54000"))
     retariff(rig, "BIG")
     rig.await_agreement()
     assert rig.one("select count(*) from golden.journal where payload ->> 'tariff' = 'BIG'") == 5
