@@ -1,14 +1,21 @@
 """Of all workers one masters what waits of every source, in one hub transaction; whatever ends it, nothing is lost."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from golden_records import unjudged
-from mdm import db
+from mdm import db, mastering
 from mdm.capture import checkpoint, inbox, lane
+from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Move, Position, Progress
 from mdm.capture.crashes import Point
+from mdm.capture.lane import Lane
 from mdm.capture.lsn import Lsn
+from mdm.capture.turns import Turn, TurnLost, Turns
+from mdm.db import Connection
 from tests import factories
 from tests.factories import Transaction
 from tests.integration.capture.worker.rig import Crash, Rig, crash_at, mpan_list, wait_for
@@ -166,3 +173,46 @@ def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> 
     assert rig.one("select count(*) from golden.journal where relation = 'public.point'") == 0
     retariff(rig, "T1")
     rig.await_agreement()
+
+
+class Unkept(Lane):
+    """The lane without its threads: nobody takes a turn by itself."""
+
+    def __init__(self, captured: Captured) -> None:
+        self._captured = captured
+        self._closing = threading.Event()
+
+    def master(self, hub: Connection, turn: Turn) -> None:
+        """Gather a turn and master it."""
+        self._master(hub, turn, [])
+
+
+def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_mastered(rig: Rig) -> None:
+    rig.fill(5)
+    running = rig.start()
+    rig.await_agreement()
+    running.end()
+    worker = checkpoint.take_over(rig.hub, rig.captured.source_id).worker
+    known = checkpoint.reached(rig.hub, rig.captured.source_id, worker)
+    batch = factories.batch(
+        rig.captured.source_id, Transaction(changes=[factories.point(mpan_list(90, 1)[0], mpan_status="T")])
+    )
+    progress = Progress(changes=1, source_at=factories.NOW)
+    move = Move(source_id=rig.captured.source_id, known=known, reached=known, progress=progress)
+    with rig.hub.transaction():
+        inbox.put(rig.hub, move, batch, worker=worker)
+
+    class Replacing(Turn):
+        def has_come(self, *, timeout: float = -1) -> bool:
+            checkpoint.take_over(rig.hub, rig.captured.source_id)
+            return super().has_come(timeout=timeout)
+
+    with db.connect(rig.captured.hub_dsn) as hub:
+        mastering.tune(hub)
+        with Replacing(Turns()) as turn, pytest.raises(TurnLost), db.transaction(hub):
+            Unkept(rig.captured).master(hub, turn)
+        assert rig.one("select count(*) from hub.inbox") == 1
+        with Turn(Turns()) as next_turn, db.transaction(hub):
+            Unkept(rig.captured).master(hub, next_turn)
+    assert is_empty(rig)
+    assert rig.one("select count(*) from golden.journal where relation = 'public.point'") == 0
