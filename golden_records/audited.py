@@ -103,7 +103,7 @@ _COMPARE = """
 with audit as (
     select distinct record from {table} where {condition}
 ), inline as ({inline}), unjudged as (
-    select 'golden ' || unnest(golden_ids) as record from golden.unjudged
+    select 'golden ' || unnest(golden_ids) as record from golden.unjudged where {is_judged}
 )
 select (select count(*) from inline), count(*) filter (where is_one),
        coalesce((array_agg(split_part(record, '|', 1) order by is_one desc, record))[:{sample}], '{{}}')
@@ -157,7 +157,11 @@ def rows(scope: Scope, *, is_sample: bool) -> str:
 def compare(connection: psycopg.Connection, rule: Rule, table: str, *, is_sample: bool, sample: int) -> Comparison:
     """Compare what a rule speaks against in a table of rows() with what stands of it as conflict, violation or held."""
     query = _COMPARE.format(
-        table=table, condition=condition(rule), inline=_inline(rule, is_sample=is_sample), sample=sample
+        table=table,
+        condition=condition(rule),
+        inline=_inline(rule, is_sample=is_sample),
+        is_judged=rule.scope is not Scope.COPY,
+        sample=sample,
     )
     row = connection.execute(query).fetchone()
     return Comparison(inline=row[0], differing=row[1], sample=row[2]) if row else _NOTHING
