@@ -1,7 +1,7 @@
 """What comes new into the market: meters not yet fitted, metering points not yet connected."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from random import Random
@@ -21,15 +21,29 @@ _LETTERS = {"10": "E", "20": "S"}
 _BATCH = 64
 
 
-class MeterStock:
-    """Meters of one distributor that no point has yet; their numbers go on from those that have been fitted."""
+_FITTED = {
+    Source.SMRS10: "select meter_id from meter_detail",
+    Source.SMRS20: "select meter_id from meter_detail",
+    Source.MSS: "select serial_no as meter_id from device",
+    Source.MSA: "select meter_serial as meter_id from meter",
+}
 
-    def __init__(self, distributor: str, connection: db.Connection) -> None:
+
+class MeterStock:
+    """Meters of one distributor that no point has yet; their numbers go on from those that have been fitted.
+
+    A metering service knows a meter before its registration does, and a run that was broken off may have told the
+    service alone: so the numbers go on from what any of them knows.
+    """
+
+    def __init__(self, distributor: str, connections: Callable[[Source], db.Connection]) -> None:
         self._prefix = f"{_LETTERS[distributor]}W"
-        row = connection.execute(
-            "select max(right(meter_id, 7)) from meter_detail where meter_id ~ %s", [f"^{self._prefix} ?[0-9]{{7}}$"]
-        ).fetchone()
-        self._last = int(row[0]) if row and row[0] else 0
+        self._last = max(self._last_fitted(connections(source), fitted) for source, fitted in _FITTED.items())
+
+    def _last_fitted(self, connection: db.Connection, fitted: str) -> int:
+        query = f"select max(right(meter_id, 7)) from ({fitted}) fitted where meter_id ~ %s"
+        row = connection.execute(query.encode(), [f"^{self._prefix} ?[0-9]{{7}}$"]).fetchone()
+        return int(row[0]) if row and row[0] else 0
 
     def take(self, kinds: tuple[str, ...], rng: Random) -> dict[str, Any]:
         """Return the columns of a new meter of one of these types, and of its provider."""

@@ -268,6 +268,6 @@ class Workload:
         return _Registration(
             source=source,
             mpans=[mpan for mpan in mpans if mpan.startswith(distributor)],
-            meters=MeterStock(distributor, connection),
+            meters=MeterStock(distributor, self._writer.connection),
             newcomers=Newcomers(distributor=distributor, draws=Draws(seed=self._plan.seed), next_index=len(mpans)),
         )

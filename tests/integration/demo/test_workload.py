@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from random import Random
 
 import pytest
 
@@ -11,6 +12,7 @@ from mdm import db
 from mdm.demo import agreement, faults, market, transfer, workload
 from mdm.demo.ledger import Fault, Summary
 from mdm.demo.market import REGISTRATIONS, Dsns, MarketError, Source
+from mdm.demo.stock import MeterStock
 from mdm.demo.transfer import Portfolio
 from mdm.demo.workload import Plan, Workload
 from mdm.demo.writing import Writer
@@ -48,6 +50,18 @@ def test_a_second_run_goes_on_lawfully_from_the_first(lawful_dsns: Dsns) -> None
         workload.run(lawful_dsns, changes=1_500, rate=None, seed=seed)
     assert agreement.compare(lawful_dsns).disagreements == 0
     assert not any(lawfulness.violations(lawful_dsns, workload.local_today()).values())
+
+
+def test_a_meter_that_its_service_alone_knows_is_not_fitted_again(market_dsns: Dsns) -> None:
+    with Writer(market_dsns) as writer:
+        stock = MeterStock("20", writer.connection)
+        fitted = [stock.take(("S2A",), Random(number)) for number in (1, 2)]
+        mss = writer.connection(Source.MSS)
+        for meter in fitted:  # as an exchange of which a crash left the first transaction alone
+            mss.execute("update device set serial_no = %s where serial_no = (select min(serial_no) from device)",
+                        [meter["meter_id"]])  # fmt: skip
+        mss.commit()
+        assert MeterStock("20", writer.connection).take(("S2A",), Random(3))["meter_id"] == f"SW{len(fitted) + 1:07d}"
 
 
 def test_changes_are_the_row_changes_that_the_sources_publish(lawful_dsns: Dsns) -> None:
