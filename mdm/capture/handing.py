@@ -35,10 +35,10 @@ class Handed:
         changes = sum(batch.changes.height for _, batch in self._waiting)
         return len(self._waiting) >= _MOST_BATCHES or changes >= _MOST_CHANGES
 
-    def put(self, move: Move, batch: MappedBatch) -> None:
-        """Have a batch wait behind the others."""
+    def put(self, move: Move, batch: MappedBatch, *, is_behind: bool) -> None:
+        """Have a batch wait behind the others; tell whether more was there already when the worker began."""
         with db.transaction(self.hub):
-            inbox.put(self.hub, move, batch, worker=self.worker)
+            inbox.put(self.hub, move, batch, worker=self.worker, is_behind=is_behind)
         self._waiting.append((move, batch))
 
     def look(self) -> tuple[Position, list[tuple[Move, MappedBatch]]]:

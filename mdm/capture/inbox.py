@@ -25,8 +25,8 @@ CHANNEL = "mdm_inbox"
 
 _PUT = """
 insert into hub.inbox (source_id, worker, commit_lsn, end_lsn, reached_commit_lsn, reached_end_lsn, source_at,
-                       change_count, transaction_count, is_partial, rate)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning put_no
+                       change_count, transaction_count, is_partial, rate, is_behind)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning put_no
 """
 _TRANSACTION = ["tx", "xid", "commit_lsn", "committed_at"]
 _CHANGE = ["change_no", "tx", "ordinal", "relation", "op", "source_key", "payload"]
@@ -34,14 +34,17 @@ _RECORD = ["change_no", "tx", "op", "entity", "item_group", "key", "alt_key", "s
 _RECORD += ["effective_from", "effective_to", "is_partial", "item_values", "point_key", "address_key", "contract_key"]
 _REJECT = ["change_no", "reason"]
 
-# The oldest first, so that the changes of one time, which belong together, are mastered together. Of a source that got
-# a batch back, which comes first, nothing is taken.
-_TAKE = """
+# Of a source that got a batch back, which comes first, nothing is taken.
+_WAITING = """
+hub.inbox i where put_no <> all (%(but)s)
+    and not exists (select from hub.inbox r where r.source_id = i.source_id and r.is_returned)
+"""
+
+# The oldest first, so that the changes of one time, which belong together, are mastered together.
+_TAKE = f"""
 with waiting as (
     select put_no, change_count, max(source_at) over (partition by source_id order by put_no) as source_at
-    from hub.inbox i
-    where put_no <> all (%(but)s)
-      and not exists (select from hub.inbox r where r.source_id = i.source_id and r.is_returned)
+    from {_WAITING}
 ), fitting as (
     select put_no from (
         select put_no, sum(change_count) over (order by source_at, put_no) - change_count as before from waiting) w
@@ -51,6 +54,12 @@ delete from hub.inbox where put_no = any (array(select put_no from fitting))
 returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_commit_lsn::text, reached_end_lsn::text,
           source_at, change_count, transaction_count, is_partial, rate,
           extract(epoch from clock_timestamp() - put_at)::float8
+"""
+
+_BACKLOG = f"""
+select count(*), coalesce(sum(change_count), 0)::int,
+       extract(epoch from clock_timestamp() - max(put_at) filter (where is_behind))::float8
+from {_WAITING}
 """
 
 # A source's transactions keep their order; among each other they stand by when they were committed.
@@ -115,6 +124,15 @@ class Waiting:
         return self.move.progress.changes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits, and since how many seconds no worker that catches up has put in more; None where none of it has."""
+
+    batches: int
+    changes: int
+    quiet: float | None
+
+
 class Gathered:
     """Batches that are taken out one after the other to be mastered as one: journalled as they come, staged at the end.
 
@@ -174,12 +192,15 @@ class Gathered:
         }
 
 
-def put(connection: Connection, move: Move, batch: MappedBatch, *, worker: int) -> None:
-    """Have a batch wait, behind those of its source that are there; it has no truncate."""
+def put(connection: Connection, move: Move, batch: MappedBatch, *, worker: int, is_behind: bool = False) -> None:
+    """Have a batch wait, behind those of its source that are there; it has no truncate.
+
+    `is_behind` tells that its worker catches up: more was to be had than this when it began.
+    """
     progress = move.progress
     positions = [str(lsn) for at in (move.known, move.reached) for lsn in (at.commit_lsn, at.end_lsn)]
     counts = [progress.changes, batch.transactions.height, bool(batch.records["is_partial"].any())]
-    told = [move.source_id, worker, *positions, progress.source_at, *counts, progress.rate]
+    told = [move.source_id, worker, *positions, progress.source_at, *counts, progress.rate, is_behind]
     put_no = rows.single(connection, _PUT, told)
     records, oversized = staging.parted(batch.records)
     frames = {
@@ -197,6 +218,12 @@ def put(connection: Connection, move: Move, batch: MappedBatch, *, worker: int) 
 def take(connection: Connection, *, changes: int, but: Collection[int] = ()) -> list[Waiting]:
     """Take the oldest batches out but those, about so many changes, in the order in which they were put in."""
     return [_waiting(row) for row in sorted(connection.execute(_TAKE, {"changes": changes, "but": list(but)}))]
+
+
+def backlog(connection: Connection, *, but: Collection[int] = ()) -> Backlog:
+    """Tell what waits but for those batches."""
+    [(batches, changes, quiet)] = connection.execute(_BACKLOG, {"but": list(but)})
+    return Backlog(batches=batches, changes=changes, quiet=quiet)
 
 
 def give_back(connection: Connection, put_nos: Iterable[int]) -> None:

@@ -40,7 +40,7 @@ _PATIENCE = 0.5
 _PAUSE = 1.0
 _GATHERING = 0.05  # seconds from the first batch that is told until those that are there are taken
 _LARGE, _LINGER_LARGE = 200, 0.08
-_HUGE, _LINGER_HUGE = 2_000, 0.25
+_QUIET, _LONGEST_UNQUIET, _FULL = 0.5, 2.0, 2 * _MOST  # seconds, changes: while workers catch up
 _BETWEEN_TAKES = 0.01
 _BETWEEN_JUDGEMENTS = 0.5  # seconds: it costs much the same for few records as for some more
 
@@ -109,6 +109,10 @@ class Lane:
     def _take(self, hub: Connection, turn: Turn) -> None:
         """Master the oldest of what waits; where nothing does, wait until something is put in."""
         told = list(hub.notifies(timeout=0))  # of what is taken now
+        if not self._await_backlog(hub, turn):
+            if not told:
+                self._await_put(hub)
+            return
         taken: list[Waiting] = []
         try:
             with db.transaction(hub):
@@ -128,14 +132,25 @@ class Lane:
         else:
             if taken:
                 self._captured.at(Point.HUB_COMMITTED)
-            elif not told:
-                self._await_put(hub)
 
     def _await_put(self, hub: Connection) -> None:
         """Wait until a batch was put in, and a moment longer: what changed at one time comes from several sources."""
         for _ in hub.notifies(timeout=_PATIENCE, stop_after=1):
             self._closing.wait(_GATHERING)
             break
+
+    def _await_backlog(self, hub: Connection, turn: Turn) -> bool:
+        """Tell whether anything waits; while workers catch up, only when all have put in what they may.
+
+        The oldest of it belongs together: of what one has put in before the others, records would be held back that
+        wait for what these bring.
+        """
+        until = time.monotonic() + _LONGEST_UNQUIET
+        while True:
+            waits = inbox.backlog(hub, but=turn.in_hand)
+            is_unquiet = waits.quiet is not None and waits.quiet < _QUIET and waits.changes < _FULL
+            if not is_unquiet or time.monotonic() >= until or self._closing.wait(_BETWEEN_TAKES):
+                return waits.batches > 0
 
     def _master(self, hub: Connection, turn: Turn, taken: list[Waiting]) -> None:
         """Master the oldest of what waits and move the checkpoints; tell in `taken` what it is, as soon as it is."""
@@ -189,13 +204,8 @@ def _current(hub: Connection, found: list[Waiting]) -> list[Waiting]:
 
 def _until(current: list[Waiting]) -> float:
     """Return until when to wait for what belongs to a large batch that has just come; 0 without one."""
-    left = max((_lingered(waiting.changes) - waiting.waited for waiting in current), default=0.0)
+    left = max((_LINGER_LARGE - waiting.waited for waiting in current if waiting.changes >= _LARGE), default=0.0)
     return time.monotonic() + left if left > 0 else 0.0
-
-
-def _lingered(changes: int) -> float:
-    """Return the seconds to wait beside a batch of so many changes: a part of what it takes to master them."""
-    return _LINGER_HUGE if changes >= _HUGE else _LINGER_LARGE if changes >= _LARGE else 0.0
 
 
 def _workers(current: list[Waiting]) -> dict[int, int]:

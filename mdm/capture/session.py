@@ -21,7 +21,7 @@ import structlog
 from golden_records import statistics
 from mdm import assembling, claiming, db, mastering
 from mdm.batches import MappedBatch
-from mdm.capture import checkpoint, isolating, loads, mapping, replication, starting, stream
+from mdm.capture import checkpoint, isolating, loads, mapping, replication, slots, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
@@ -98,6 +98,7 @@ class Session:
     handed: Handed = field(init=False)
     keeping: Keeping = field(init=False)
     rate: Rate = field(default_factory=Rate)
+    _began_at: int = 0  # where the source's log ended then
     _has_loads: bool = False
     _others_load: bool = False
     _chores_at: float = 0.0
@@ -146,6 +147,7 @@ class Session:
 
     def _stream(self) -> ChangeStream:
         connection = replication.connect(self.captured.stream_dsn)
+        self._began_at = slots.identify(connection).wal_end
         return stream.start(
             connection,
             self.captured.request,
@@ -214,7 +216,8 @@ class Session:
         source_at = share.source_at or datetime.now(UTC)
         progress = Progress(changes=changes, rate=self.rate.add(changes), source_at=source_at)
         try:
-            self.handed.put(self._move(reached, progress), batch)
+            is_behind = reached.end_lsn - self.state.offset < self._began_at
+            self.handed.put(self._move(reached, progress), batch, is_behind=is_behind)
         except isolating.REFUSED:
             self._await_handed(pipeline)
             self._retried(partial(self._commit, [share], pipeline))

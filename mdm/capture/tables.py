@@ -111,6 +111,7 @@ inbox = Table(
     Column("transaction_count", Integer, nullable=False),
     Column("is_partial", Boolean, nullable=False, comment="Values are left out that did not change."),
     Column("rate", Float, nullable=False),
+    Column("is_behind", Boolean, nullable=False, comment="More was there already when its worker began to stream."),
     Column("put_at", _Moment, nullable=False, server_default=text("clock_timestamp()")),
     Column("is_returned", Boolean, nullable=False, server_default=text("false"), comment="For its own worker."),
     schema=SCHEMA,

@@ -1,6 +1,7 @@
 """Of all workers one masters what waits of every source, in one hub transaction; whatever ends it, nothing is lost."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -170,7 +171,7 @@ def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> 
     with rig.hub.transaction():
         inbox.put(rig.hub, move, batch, worker=-1)
     wait_for(lambda: is_empty(rig))
-    assert rig.one("select count(*) from golden.journal where relation = 'public.point'") == 0
+    assert rig.one("select count(*) from golden.journal where relation = 'public.registration'") == 0
     retariff(rig, "T1")
     rig.await_agreement()
 
@@ -186,12 +187,14 @@ class Unkept(Lane):
         """Gather a turn and master it."""
         self._master(hub, turn, [])
 
+    def take(self, hub: Connection) -> None:
+        """Master the oldest of what waits, once that is whole."""
+        with Turn(Turns()) as turn:
+            self._take(hub, turn)
 
-def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_mastered(rig: Rig) -> None:
-    rig.fill(5)
-    running = rig.start()
-    rig.await_agreement()
-    running.end()
+
+def put_one(rig: Rig, *, is_behind: bool) -> None:
+    """Have one change wait of a source without a worker."""
     worker = checkpoint.take_over(rig.hub, rig.captured.source_id).worker
     known = checkpoint.reached(rig.hub, rig.captured.source_id, worker)
     batch = factories.batch(
@@ -200,7 +203,67 @@ def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_m
     progress = Progress(changes=1, source_at=factories.NOW)
     move = Move(source_id=rig.captured.source_id, known=known, reached=known, progress=progress)
     with rig.hub.transaction():
-        inbox.put(rig.hub, move, batch, worker=worker)
+        inbox.put(rig.hub, move, batch, worker=worker, is_behind=is_behind)
+
+
+def loaded(make_rig: Callable[[], Rig]) -> list[Rig]:
+    """Return two loaded sources without workers."""
+    rigs = [make_rig(), make_rig()]
+    for rig in rigs:
+        rig.fill(5)
+        running = rig.start()
+        rig.await_agreement()
+        running.end()
+    return rigs
+
+
+def test_while_workers_catch_up_what_the_others_put_in_is_waited_for(
+    make_rig: Callable[[], Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = loaded(make_rig)
+    monkeypatch.setattr(lane, "_QUIET", 60)
+    monkeypatch.setattr(lane, "_LONGEST_UNQUIET", 60)
+    monkeypatch.setattr(lane, "_FULL", 2)
+    put_one(first, is_behind=True)
+    with db.connect(first.captured.hub_dsn) as hub:
+        mastering.tune(hub)
+        taking = threading.Thread(target=Unkept(first.captured).take, args=[hub])
+        taking.start()
+        taking.join(0.3)
+        assert waiting(first) == 1
+        put_one(second, is_behind=True)
+        taking.join(60)
+    assert is_empty(first)
+    together = "select count(distinct xmin::text), count(*) from golden.journal where relation = 'public.registration'"
+    assert first.hub.execute(together).fetchone() == (1, 2)
+
+
+@pytest.mark.parametrize("setting", [None, "_FULL", "_QUIET", "_LONGEST_UNQUIET"])
+def test_nothing_is_waited_for_that_does_not_come(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, setting: str | None
+) -> None:
+    is_behind = setting is not None
+    rig.fill(5)
+    running = rig.start()
+    rig.await_agreement()
+    running.end()
+    for name, most in (("_QUIET", 60), ("_LONGEST_UNQUIET", 60), ("_FULL", 2)):
+        monkeypatch.setattr(lane, name, 0 if name == setting else most)
+    put_one(rig, is_behind=is_behind)
+    began = time.monotonic()
+    with db.connect(rig.captured.hub_dsn) as hub:
+        mastering.tune(hub)
+        Unkept(rig.captured).take(hub)
+    assert is_empty(rig)
+    assert time.monotonic() - began < 30
+
+
+def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_mastered(rig: Rig) -> None:
+    rig.fill(5)
+    running = rig.start()
+    rig.await_agreement()
+    running.end()
+    put_one(rig, is_behind=False)
 
     class Replacing(Turn):
         def has_come(self, *, timeout: float = -1) -> bool:
@@ -215,4 +278,4 @@ def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_m
         with Turn(Turns()) as next_turn, db.transaction(hub):
             Unkept(rig.captured).master(hub, next_turn)
     assert is_empty(rig)
-    assert rig.one("select count(*) from golden.journal where relation = 'public.point'") == 0
+    assert rig.one("select count(*) from golden.journal where relation = 'public.registration'") == 0
