@@ -110,7 +110,7 @@ class Assembly:
         if not cut:
             return None
         wire = backlog.take(cut)
-        batch, self._carried = transactions.plain(wire, self._definitions, self._carried)
+        batch, self._carried = transactions.plain(wire, self._definitions, self._carried, few=self._limits.few)
         if not backlog.wires:
             self._queue.popleft()
         return batch

@@ -16,12 +16,13 @@ _CLOSING = np.isin(np.arange(256), (Kind.COMMIT, Kind.MESSAGE))
 class Limits:
     """How much one batch may hold: messages that change something, and octets of the stream; one is always let in.
 
-    Behind `enough` changes no further transaction begins.
+    Behind `enough` changes no further transaction begins. Up to `few` changes of a table come row by row (FewChanges).
     """
 
     rows: int = 20_000
     octets: int = 16 << 20
     enough: int = 20_000
+    few: int = 0
 
     def fitting(self, wire: Wire) -> int:
         """Count the messages from the first on that fit into one batch."""

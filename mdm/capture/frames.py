@@ -1,9 +1,11 @@
 """The frames in which decoded changes travel: whole source transactions, one frame for each table and definition of it.
 
-Values are PostgreSQL's text output, one Polars String column for each source column; null is SQL null.
+Values are PostgreSQL's text output, one Polars String column for each source column; null is SQL null. Of a table with
+few changes they travel row by row: a frame costs the same for one row as for a thousand.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -67,6 +69,50 @@ class TableChanges:
     unchanged: dict[str, pl.Series]
 
 
+Values = tuple[str | None, ...]
+"""A row's values, in the order of its relation's columns."""
+
+
+class RowChange(NamedTuple):
+    """A change by itself, with the fields of META_SCHEMA.
+
+    `after` is None for d; `before`, the old key (`before_kind` K) or the old row (O), where the source sent none.
+    """
+
+    tx: int
+    ordinal: int
+    op: str
+    lsn: int
+    before_kind: str | None
+    before: Values | None
+    after: Values | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewChanges:
+    """A few changes of one relation under one definition of it, row by row, in order; no value is left out."""
+
+    relation: Relation
+    rows: tuple[RowChange, ...]
+
+    def framed(self) -> TableChanges:
+        """Return the same as frames."""
+        names = [column.name for column in self.relation.columns]
+        nothing = (None,) * len(names)
+        return TableChanges(
+            relation=self.relation,
+            meta=pl.DataFrame([row[:4] for row in self.rows], schema=META_SCHEMA, orient="row"),
+            after=_framed([row.after or nothing for row in self.rows], names),
+            before=_framed([row.before or nothing for row in self.rows], names),
+            before_kind=pl.Series([row.before_kind for row in self.rows], dtype=pl.String),
+            unchanged={},
+        )
+
+
+def _framed(rows: list[Values], names: list[str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogicalMessage:
     """A message of pg_logical_emit_message; `tx` and `ordinal` are None when it is not transactional."""
@@ -83,6 +129,7 @@ class LogicalMessage:
 class Batch:
     """Whole source transactions in commit order, or one part of a single transaction that is too large for one batch.
 
+    A table's changes are in `tables`, or in `few`, where these were asked for (backlog.Limits).
     While `complete` is False more parts of the same transaction follow: commit the hub's transaction only after the
     part whose `complete` is True. `end_lsn` may be confirmed to the source once the hub has committed it.
     """
@@ -92,3 +139,4 @@ class Batch:
     messages: tuple[LogicalMessage, ...]
     complete: bool
     end_lsn: Lsn
+    few: tuple[FewChanges, ...] = ()

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mdm.batches import MappedBatch
 from mdm.capture import chunks, compiled, rowwise
 from mdm.capture.chunks import Place
 from mdm.capture.compiled import CompiledRecord, CompiledTable, SchemaBroken, json_object
-from mdm.capture.frames import Batch, Relation, TableChanges
+from mdm.capture.frames import Batch, FewChanges, Relation, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.rowwise import NotOrdinary, RowTable
 from mdm.capture.sources import RecordMapping, Source
@@ -86,9 +87,10 @@ class Mapper:
         changes, records, rejects = [], [], []
         few = _MappedRows()
         for (table, known), change_no in zip(tables, numbers, strict=True):
-            if self._map_few(table, change_no, few):
+            if isinstance(table, FewChanges) and self._map_few(table, change_no, few):
                 continue
-            mapped = _map_table(table, known, change_no)
+            framed = table.framed() if isinstance(table, FewChanges) else table
+            mapped = _map_table(framed, known, pl.Series(_CHANGE_NO, change_no))
             changes.append(mapped.changes)
             records.extend(mapped.records)
             rejects.extend(mapped.rejects)
@@ -126,17 +128,17 @@ class Mapper:
             rejects=pl.DataFrame(schema=REJECT_SCHEMA),
         )
 
-    def _map_few(self, table: TableChanges, change_no: pl.Series, few: "_MappedRows") -> bool:
-        """Map a table's rows one by one where they are few and ordinary; tell whether they were."""
+    def _map_few(self, table: FewChanges, change_no: NDArray[np.int64], few: "_MappedRows") -> bool:
+        """Map a table's rows one by one where they are ordinary; tell whether they were."""
         relation = table.relation
         if relation not in self.row_tables:
             mapping = self.source.tables[f"{relation.schema}.{relation.name}"]
             self.row_tables[relation] = rowwise.compile_table(self.source, mapping, relation)
         known = self.row_tables[relation]
-        if known is None or table.meta.height > rowwise.MOST:
+        if known is None:
             return False
         try:
-            changes, records = rowwise.map_rows(table, known, change_no.to_list())
+            changes, records = rowwise.map_rows(table, known, change_no.tolist())
         except NotOrdinary:
             return False
         few.changes.extend(changes)
@@ -148,14 +150,15 @@ class Mapper:
         told = {name: transactions[name] for name in TRANSACTION_SCHEMA}
         return pl.DataFrame(told | {"commit_lsn": pl.Series(lsns, dtype=pl.String)})
 
-    def _mapped_tables(self, batch: Batch) -> list[tuple[TableChanges, CompiledTable]]:
+    def _mapped_tables(self, batch: Batch) -> list[tuple[TableChanges | FewChanges, CompiledTable]]:
         """Return the tables that are mapped; raises SchemaBroken, with the first transaction that cannot be."""
         tables, broken = [], []
-        for table in batch.tables:
+        changed: list[TableChanges | FewChanges] = [*batch.tables, *batch.few]
+        for table in changed:
             try:
                 known = self._compiled(table.relation)
             except SchemaBroken as error:
-                error.tx = table.meta["tx"].item(0)
+                error.tx = int(_places(table)[0][0])
                 broken.append(error)
             else:
                 tables += [] if known is None else [(table, known)]
@@ -217,16 +220,22 @@ class _MappedTable:
     rejects: list[pl.DataFrame]
 
 
-def _number(tables: list[TableChanges]) -> list[pl.Series]:
-    """Give the changes of all tables together their numbers, from 1, by transaction and ordinal; one series a table."""
+def _number(tables: list[TableChanges | FewChanges]) -> list[NDArray[np.int64]]:
+    """Give the changes of all tables together their numbers, from 1, by transaction and ordinal; one array a table."""
     if not tables:
         return []
-    tx = np.concatenate([table.meta["tx"].to_numpy() for table in tables])
-    ordinal = np.concatenate([table.meta["ordinal"].to_numpy() for table in tables])
+    places = [_places(table) for table in tables]
+    tx, ordinal = np.concatenate(places, axis=1)
     numbers = np.empty(len(tx), dtype=np.int64)
     numbers[np.lexsort((ordinal, tx))] = np.arange(1, len(tx) + 1)
-    bounds = np.cumsum([table.meta.height for table in tables])[:-1]
-    return [pl.Series(_CHANGE_NO, part) for part in np.split(numbers, bounds)]
+    return np.split(numbers, np.cumsum([place.shape[1] for place in places])[:-1])
+
+
+def _places(table: TableChanges | FewChanges) -> NDArray[np.int64]:
+    """Return the transactions of a table's changes, and under these their ordinals."""
+    if isinstance(table, FewChanges):
+        return np.array([[row.tx for row in table.rows], [row.ordinal for row in table.rows]], np.int64)
+    return np.stack([table.meta["tx"].to_numpy().astype(np.int64), table.meta["ordinal"].to_numpy()])
 
 
 def _map_table(table: TableChanges, known: CompiledTable, change_no: pl.Series) -> _MappedTable:

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mdm.capture import messages, tuples
+from mdm.capture import few_rows, messages, tuples
 from mdm.capture.errors import DecodeError
-from mdm.capture.frames import LogicalMessage, Relation, TableChanges
+from mdm.capture.few_rows import Declined
+from mdm.capture.frames import FewChanges, LogicalMessage, Relation, RowChange, TableChanges
 from mdm.capture.messages import Cursor, Kind
 from mdm.capture.tuples import Rows, Slots
 from mdm.capture.wire import HEADER, Mask, Positions, Wire
@@ -26,6 +27,7 @@ _HAS_OLD = np.isin(np.arange(256), (_KEY, _OLD))
 _OPS = pl.Series(["c", "u", "d"], dtype=pl.String)
 _OP_OF = np.zeros(256, np.uint32)
 _OP_OF[list(ROW_KINDS)] = (0, 1, 2)
+_OPS_OF_KINDS = dict(zip(ROW_KINDS, _OPS, strict=True))
 _BEFORE_KINDS = pl.Series([None, "K", "O"], dtype=pl.String)
 _BEFORE_OF = np.zeros(256, np.uint32)
 _BEFORE_OF[[_KEY, _OLD]] = (1, 2)
@@ -105,13 +107,21 @@ def weights(wire: Wire, *, in_stream: bool) -> NDArray[np.int64]:
     return counts
 
 
-def tables(placed: Placed, definitions: Definitions) -> tuple[TableChanges, ...]:
-    """Decode the changes of a run of messages, in the order of each frame's first change."""
+def tables(
+    placed: Placed, definitions: Definitions, *, few: int = 0
+) -> tuple[tuple[TableChanges, ...], tuple[FewChanges, ...]]:
+    """Decode the changes of a run of messages: as frames by their first changes; up to `few` row by row."""
     for index in placed.find(Kind.TYPE):
         messages.check_type(placed.cursor(index))
     segments = definitions.learn(placed)
-    found = [*_rows(placed, segments), *_truncates(placed, segments)]
-    return tuple(changes for _, changes in sorted(found, key=lambda pair: pair[0]))
+    framed, by_row = [*_truncates(placed, segments)], []
+    for relation, part in _rows(placed, segments):
+        changes = _few_changes(placed, relation, part) if part.size <= few else None
+        if changes is None:
+            framed.append((int(part[0]), _changes(placed, relation, part)))
+        else:
+            by_row.append(changes)
+    return tuple(changes for _, changes in sorted(framed, key=lambda pair: pair[0])), tuple(by_row)
 
 
 def logical_messages(placed: Placed) -> tuple[LogicalMessage, ...]:
@@ -132,7 +142,8 @@ def _logical_message(placed: Placed, index: int) -> LogicalMessage:
     )
 
 
-def _rows(placed: Placed, segments: Segments) -> Iterator[tuple[int, TableChanges]]:
+def _rows(placed: Placed, segments: Segments) -> Iterator[tuple[Relation, NDArray[np.int64]]]:
+    """Return the messages that change rows, by the definition of the table that holds for them."""
     wire = placed.wire
     is_row = _IS_ROW[wire.kinds]
     indices = np.flatnonzero(is_row & placed.kept)
@@ -142,7 +153,7 @@ def _rows(placed: Placed, segments: Segments) -> Iterator[tuple[int, TableChange
         for relation, part in segments.of(oid, indices[oids == oid]):
             if relation is None:
                 raise wire.refuse(int(part[0]), f"a row of table {oid} came before the table's definition")
-            yield int(part[0]), _changes(placed, relation, part)
+            yield relation, part
 
 
 def require_length(wire: Wire, indices: NDArray[np.int64], length: int) -> None:
@@ -167,6 +178,22 @@ def _changes(placed: Placed, relation: Relation, indices: NDArray[np.int64]) -> 
         before_kind=_BEFORE_KINDS[_BEFORE_OF[leads]],
         unchanged=_unchanged(after, names),
     )
+
+
+def _few_changes(placed: Placed, relation: Relation, indices: NDArray[np.int64]) -> FewChanges | None:
+    """Decode changes row by row; None where any is out of the ordinary."""
+    wire, columns = placed.wire, len(relation.columns)
+    places = (wire.starts[indices] + placed.body + 4, wire.ends[indices], wire.kinds[indices])
+    told = (placed.tx[indices], placed.ordinals[indices], wire.lsns(indices))
+    changes = []
+    try:
+        for start, end, kind, tx, ordinal, lsn in zip(*(array.tolist() for array in (*places, *told)), strict=True):
+            op = _OPS_OF_KINDS[kind]
+            said = few_rows.read(wire.content, start, end, op=op, columns=columns)
+            changes.append(RowChange(tx, ordinal, op, lsn, *said))
+    except Declined:
+        return None
+    return FewChanges(relation=relation, rows=tuple(changes))
 
 
 def _leads(rows: Rows, kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:

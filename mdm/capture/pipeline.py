@@ -16,7 +16,7 @@ import polars as pl
 
 from mdm.batches import MappedBatch
 from mdm.capture.compiled import SchemaBroken
-from mdm.capture.frames import Batch, TableChanges
+from mdm.capture.frames import Batch, FewChanges, TableChanges
 from mdm.capture.lsn import Lsn
 from mdm.capture.mapping import Mapper
 
@@ -105,7 +105,7 @@ class Pipeline:
             raise
 
     def _prepared(self, batch: Batch) -> Prepared:
-        is_empty = batch.transactions.is_empty() and not batch.tables
+        is_empty = batch.transactions.is_empty() and not batch.tables and not batch.few
         return Prepared(batch=batch, mapped=None if is_empty else self._mapper.map(batch))
 
     def _put(self, ready: Prepared | BaseException) -> None:
@@ -123,6 +123,7 @@ def _before(batch: Batch, tx: int) -> Batch:
     return Batch(
         transactions=kept,
         tables=tuple(part for table in batch.tables if (part := _part_before(table, tx)).meta.height),
+        few=tuple(left for some in batch.few if (left := _few_before(some, tx)).rows),
         messages=tuple(message for message in batch.messages if message.tx is None or message.tx < tx),
         complete=True,
         end_lsn=Lsn(kept["end_lsn"].item(-1)),
@@ -139,3 +140,7 @@ def _part_before(table: TableChanges, tx: int) -> TableChanges:
         before_kind=table.before_kind.filter(kept),
         unchanged={name: mask.filter(kept) for name, mask in table.unchanged.items()},
     )
+
+
+def _few_before(table: FewChanges, tx: int) -> FewChanges:
+    return replace(table, rows=tuple(row for row in table.rows if row.tx < tx))

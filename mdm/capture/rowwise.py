@@ -20,11 +20,11 @@ import orjson
 from golden_records import catalogue
 from golden_records.catalogue import Item, ItemType
 from mdm.capture import parsing
-from mdm.capture.frames import Relation, TableChanges
+from mdm.capture.frames import FewChanges, Relation
 from mdm.capture.sources import ColumnValue, ConstantValue, RecordMapping, Source, SystemValue, TableMapping, Value
 
 MOST = 50
-"""How many rows of a table are mapped one by one; more take longer so than by columns."""
+"""How many rows of a table are decoded and mapped one by one; more take longer so than by columns."""
 
 Row = Mapping[str, str | None]
 Json = str | bool | int | None
@@ -80,25 +80,25 @@ def compile_table(source: Source, table: TableMapping, relation: Relation) -> Ro
 
 
 def map_rows(
-    table: TableChanges, known: RowTable, numbers: Sequence[int]
+    table: FewChanges, known: RowTable, numbers: Sequence[int]
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Return the changes and the records of a table's rows, as tuples in the order of the mapping's schemas."""
-    if table.unchanged or table.before_kind.null_count() < (table.meta["op"] != "d").sum():
-        raise NotOrdinary
-    names = table.after.columns
+    names = [column.name for column in table.relation.columns]
     changes, records = [], []
-    for number, (tx, ordinal, op, _), after, before in zip(
-        numbers, table.meta.iter_rows(), table.after.iter_rows(), table.before.iter_rows(), strict=True
-    ):
-        row = dict(zip(names, before if op == "d" else after, strict=True))
-        if op == "t" or all(row[column] is None for column in known.key):
+    for number, (tx, ordinal, op, _, before_kind, before, after) in zip(numbers, table.rows, strict=True):
+        is_deleted = op == "d"
+        values = before if is_deleted else after
+        if values is None or (before_kind is not None and not is_deleted):
+            raise NotOrdinary
+        row = dict(zip(names, values, strict=True))
+        if all(row[column] is None for column in known.key):
             raise NotOrdinary
         source_key = _source_key(known.name, [row[column] for column in known.key])
-        told = {column: row[column] for column in known.key} if op == "d" else row
+        told = {column: row[column] for column in known.key} if is_deleted else row
         changes.append((number, tx, ordinal, known.name, op, source_key, orjson.dumps(told).decode()))
         records += [
             (number, tx, "d", record.entity, record.group, None, None, source_key, None, None, False, *repeat(None, 4))
-            if op == "d"
+            if is_deleted
             else (number, tx, "u", record.entity, record.group, *_said(record, row, source_key))
             for record in known.records
         ]
@@ -220,6 +220,9 @@ class _Compiler:
         return read
 
     def _day(self, column: str) -> Text:
+        if self.types[column] == parsing.TIMESTAMPTZ:
+            zone = self.source.zone
+            return lambda row: _day_of_moment(row[column], zone)
         if self.types[column] != parsing.DATE:
             raise NotOrdinary
         return lambda row: None if (day := _read_day(row[column])) is None else day.isoformat()
@@ -337,6 +340,12 @@ def _read_moment(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         raise NotOrdinary from None
+
+
+@lru_cache(maxsize=20_000)
+def _day_of_moment(text: str | None, zone: str) -> str | None:
+    moment = _read_moment(text)
+    return None if moment is None else moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 @lru_cache(maxsize=20_000)

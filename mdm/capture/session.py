@@ -21,7 +21,7 @@ import structlog
 from golden_records import statistics
 from mdm import assembling, claiming, db, mastering
 from mdm.batches import MappedBatch
-from mdm.capture import checkpoint, isolating, loads, mapping, replication, slots, starting, stream
+from mdm.capture import checkpoint, isolating, loads, mapping, replication, rowwise, slots, starting, stream
 from mdm.capture.backlog import Limits
 from mdm.capture.capturing import Captured
 from mdm.capture.checkpoint import Checkpoint, Move, Position, Progress, State
@@ -153,7 +153,7 @@ class Session:
             self.captured.request,
             at=Lsn(self.position.end_lsn - self.state.offset),
             spool_folder=self.captured.spool_folder,
-            limits=Limits(rows=self.captured.batch_rows, enough=_ENOUGH),
+            limits=Limits(rows=self.captured.batch_rows, enough=_ENOUGH, few=rowwise.MOST),
             linger=self.captured.linger,
         )
 

@@ -63,15 +63,18 @@ def depth(wire: Wire, *, is_open: bool) -> NDArray[np.int64]:
     return after
 
 
-def plain(wire: Wire, definitions: Definitions, carried: Transaction | None) -> tuple[Batch, Transaction | None]:
+def plain(
+    wire: Wire, definitions: Definitions, carried: Transaction | None, *, few: int = 0
+) -> tuple[Batch, Transaction | None]:
     """Decode whole transactions, or a part of one; return also the transaction that stays open behind it.
 
-    The first messages belong to the carried transaction, if any. A part must be of one transaction alone.
+    The first messages belong to the carried transaction, if any. A part must be of one transaction alone. Up to `few`
+    changes of a table come row by row.
     """
     is_complete = bool(depth(wire, is_open=carried is not None)[-1] == 0)
     placed = _place(wire, carried)
     known = _transactions(placed, carried)
-    batch = _batch(placed, definitions, known, complete=is_complete)
+    batch = _batch(placed, definitions, known, complete=is_complete, few=few)
     return batch, None if is_complete else _open(known, int(placed.ordinals[-1]))
 
 
@@ -119,13 +122,15 @@ def _place(wire: Wire, carried: Transaction | None) -> Placed:
     return Placed(wire, tx, counted - bases[tx], np.ones(len(wire), np.bool_), in_stream=False)
 
 
-def _batch(placed: Placed, definitions: Definitions, known: pl.DataFrame, *, complete: bool) -> Batch:
+def _batch(placed: Placed, definitions: Definitions, known: pl.DataFrame, *, complete: bool, few: int = 0) -> Batch:
+    tables, by_row = pgoutput.tables(placed, definitions, few=few)
     said = pgoutput.logical_messages(placed)
     # Everything that commits ahead of end_lsn has been handed out: behind a part, only what commits ahead of it.
     ends = [*known["end_lsn" if complete else "commit_lsn"], *(one.lsn + 1 for one in said if not one.transactional)]
     return Batch(
         transactions=known,
-        tables=pgoutput.tables(placed, definitions),
+        tables=tables,
+        few=by_row,
         messages=said,
         complete=complete,
         end_lsn=Lsn(max(ends)),

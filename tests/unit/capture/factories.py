@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from mdm.capture.frames import META_SCHEMA, TRANSACTION_SCHEMA, Batch, Column, Relation, TableChanges
+from mdm.capture.frames import (
+    META_SCHEMA,
+    TRANSACTION_SCHEMA,
+    Batch,
+    Column,
+    FewChanges,
+    Relation,
+    RowChange,
+    TableChanges,
+)
 from mdm.capture.lsn import Lsn
 
 TEXT, DATE, TIMESTAMP, TIMESTAMPTZ = 25, 1082, 1114, 1184
@@ -76,7 +85,20 @@ def table_changes(of: Relation, changes: Sequence[dict], *, first_ordinal: int =
     )
 
 
-def batch(*tables: TableChanges, transactions: int = 1, first_lsn: int = 0x1000) -> Batch:
+def by_row(table: TableChanges) -> FewChanges:
+    """Return changes row by row; none may leave out a value."""
+    assert not table.unchanged
+    told = zip(table.meta.rows(), table.before_kind, table.before.rows(), table.after.rows(), strict=True)
+    rows = [
+        RowChange(tx, ordinal, op, lsn, kind, before if kind else None, None if op == "d" else after)
+        for (tx, ordinal, op, lsn), kind, before, after in told
+    ]
+    return FewChanges(relation=table.relation, rows=tuple(rows))
+
+
+def batch(
+    *tables: TableChanges, few: tuple[FewChanges, ...] = (), transactions: int = 1, first_lsn: int = 0x1000
+) -> Batch:
     """Build a batch of so many transactions, 0x100 bytes apart."""
     return Batch(
         transactions=pl.DataFrame(
@@ -91,6 +113,7 @@ def batch(*tables: TableChanges, transactions: int = 1, first_lsn: int = 0x1000)
             schema=TRANSACTION_SCHEMA,
         ),
         tables=tables,
+        few=few,
         messages=(),
         complete=True,
         end_lsn=Lsn(first_lsn + 0x100 * transactions),

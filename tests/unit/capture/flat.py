@@ -58,7 +58,7 @@ def _batches(assembly: Assembly, payloads: list[bytes], chunk: int) -> Iterator[
 
 def _flat(batch: Batch) -> Iterator[Change]:
     known = batch.transactions.rows(named=True)
-    for table in batch.tables:
+    for table in (*batch.tables, *(few.framed() for few in batch.few)):
         kinds = table.before_kind.to_list()
         for row, meta in enumerate(table.meta.rows(named=True)):
             transaction = known[meta["tx"]]

@@ -248,9 +248,9 @@ def interleaved(draw: st.DrawFn) -> tuple[list[bytes], list[Change]]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(drawn=interleaved(), chunk=st.integers(1, 7), rows=st.integers(1, 5))
+@given(drawn=interleaved(), chunk=st.integers(1, 7), rows=st.integers(1, 5), few=st.sampled_from([0, 2, 50]))
 def test_streamed_and_plain_transactions_come_out_in_commit_order(
-    drawn: tuple[list[bytes], list[Change]], chunk: int, rows: int, spool: Path
+    drawn: tuple[list[bytes], list[Change]], chunk: int, rows: int, few: int, spool: Path
 ) -> None:
     payloads, expected = drawn
-    assert flat.changes(flat.decode(payloads, spool, chunk=chunk, limits=Limits(rows=rows))) == expected
+    assert flat.changes(flat.decode(payloads, spool, chunk=chunk, limits=Limits(rows=rows, few=few))) == expected

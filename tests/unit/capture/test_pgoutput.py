@@ -15,6 +15,7 @@ from tests.unit.capture.flat import Change
 
 POINT = encoder.table("point", ["mpan", "status", "note"])
 METER = encoder.table("meter", ["serial", "make"], oid=16390, identity="f")
+FEW = st.sampled_from([0, 2, 50])  # by columns, by either way, row by row
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,12 @@ def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=60, deadline=None)
-@given(drawn=streams.plain(), chunk=st.integers(1, 7), rows=st.integers(1, 5), octets=st.integers(1, 2000))
+@given(drawn=streams.plain(), chunk=st.integers(1, 7), rows=st.integers(1, 5), octets=st.integers(1, 2000), few=FEW)
 def test_what_is_encoded_is_decoded(
-    drawn: tuple[list[bytes], list[Change]], chunk: int, rows: int, octets: int, spool: Path
+    drawn: tuple[list[bytes], list[Change]], chunk: int, rows: int, octets: int, few: int, spool: Path
 ) -> None:
     payloads, expected = drawn
-    batches = flat.decode(payloads, spool, chunk=chunk, limits=Limits(rows=rows, octets=octets))
+    batches = flat.decode(payloads, spool, chunk=chunk, limits=Limits(rows=rows, octets=octets, few=few))
     assert flat.changes(batches) == expected
     assert reference.read(payloads) == expected
 
@@ -49,9 +50,9 @@ def test_a_part_belongs_to_one_transaction_and_the_last_part_ends_it(
 
 
 @settings(max_examples=200, deadline=None)
-@given(drawn=streams.plain(), draw=st.data())
+@given(drawn=streams.plain(), draw=st.data(), few=FEW)
 def test_a_damaged_stream_is_refused_or_read_as_it_stands(
-    drawn: tuple[list[bytes], list[Change]], draw: st.DataObject, spool: Path
+    drawn: tuple[list[bytes], list[Change]], draw: st.DataObject, few: int, spool: Path
 ) -> None:
     payloads = list(drawn[0])
     place = draw.draw(st.integers(0, len(payloads) - 1))
@@ -60,9 +61,9 @@ def test_a_damaged_stream_is_refused_or_read_as_it_stands(
         expected = reference.read(payloads)
     except reference.Malformed:
         with pytest.raises((DecodeError, flat.Unfinished)):
-            flat.decode(payloads, spool)
+            flat.decode(payloads, spool, limits=Limits(few=few))
     else:
-        assert flat.changes(flat.decode(payloads, spool)) == expected
+        assert flat.changes(flat.decode(payloads, spool, limits=Limits(few=few))) == expected
 
 
 def _damaged(payload: bytes, draw: st.DataObject) -> bytes:
@@ -224,3 +225,21 @@ def test_a_change_outside_of_a_transaction_is_refused(spool: Path) -> None:
     tape = Tape().transaction(7, encoder.relation(POINT)).add(encoder.insert(POINT.oid, ["1", "N", None]))
     with pytest.raises(DecodeError, match="outside of a transaction"):
         flat.decode(Tape(payloads=tape.payloads).transaction(8).payloads, spool)
+
+
+def test_few_changes_come_row_by_row_and_those_that_leave_a_value_out_by_columns(spool: Path) -> None:
+    tape = Tape().transaction(
+        7,
+        encoder.relation(POINT),
+        encoder.relation(METER),
+        encoder.update(POINT.oid, ["1", "N", UNCHANGED]),
+        encoder.insert(METER.oid, ["A", None]),
+        encoder.delete(METER.oid, ["A", "B"], old_kind="O"),
+    )
+    (batch,) = flat.decode(tape.payloads, spool, limits=Limits(few=2))
+    assert [table.relation.name for table in batch.tables] == ["point"]
+    assert [(few.relation.name, [(row.op, *row[4:]) for row in few.rows]) for few in batch.few] == [
+        ("meter", [("c", None, None, ("A", None)), ("d", "O", ("A", "B"), None)])
+    ]
+    (batch,) = flat.decode(tape.payloads, spool, limits=Limits(few=1))
+    assert (len(batch.tables), batch.few) == (2, ())

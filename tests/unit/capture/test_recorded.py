@@ -35,10 +35,11 @@ CHANGES = [
 
 
 @VERSIONS
+@pytest.mark.parametrize("few", [0, 50])
 @pytest.mark.parametrize("rows", [1, 2, 20_000])
-def test_recorded_changes_decode_to_what_was_done(version: str, rows: int, tmp_path: Path) -> None:
+def test_recorded_changes_decode_to_what_was_done(version: str, rows: int, few: int, tmp_path: Path) -> None:
     payloads = tapes.read(tapes.path("changes", version))
-    found = flat.changes(flat.decode(payloads, tmp_path, limits=Limits(rows=rows)))
+    found = flat.changes(flat.decode(payloads, tmp_path, limits=Limits(rows=rows, few=few)))
     told = [(one.table.removeprefix("public."), one.op, one.after, one.before, one.before_kind) for one in found]
     assert told == CHANGES
     assert reference.read(payloads) == found

@@ -14,10 +14,20 @@ from golden_records.catalogue import ItemType
 from mdm import settings
 from mdm.batches import MappedBatch
 from mdm.capture import compiled, rowwise, sources
-from mdm.capture.frames import Relation
+from mdm.capture.frames import Batch, Relation
 from mdm.capture.mapping import Mapper
 from mdm.capture.sources import ColumnValue, Source, TableMapping
-from tests.unit.capture.factories import DATE, TEXT, TIMESTAMP, TIMESTAMPTZ, batch, change, relation, table_changes
+from tests.unit.capture.factories import (
+    DATE,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    batch,
+    by_row,
+    change,
+    relation,
+    table_changes,
+)
 
 DECLARED = [*sources.load_all(settings.load().source_files()).values()]
 TABLES = [(source, name) for source in DECLARED for name in source.tables]
@@ -95,8 +105,8 @@ def cases(draw: st.DrawFn) -> tuple[Source, Relation, list[dict[str, Any]]]:
     return source, relation(name.removeprefix("public."), columns, key=table.key), draw(rows(table, columns))
 
 
-def mapped(source: Source, of: Relation, changes: list[dict[str, Any]]) -> MappedBatch:
-    return Mapper(source=source, source_id=7).map(batch(table_changes(of, changes)))
+def mapped(source: Source, changed: Batch) -> MappedBatch:
+    return Mapper(source=source, source_id=7).map(changed)
 
 
 def comparable(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -112,9 +122,9 @@ def parsed(text: str | None) -> Any:
 @hypothesis_settings(max_examples=600, deadline=None)
 @given(cases())
 def test_few_rows_come_out_as_by_columns(case: tuple[Source, Relation, list[dict[str, Any]]]) -> None:
-    one_by_one = mapped(*case)
-    with mock.patch.object(rowwise, "MOST", 0):
-        by_columns = mapped(*case)
+    source, of, changes = case
+    table = table_changes(of, changes)
+    one_by_one, by_columns = mapped(source, batch(few=(by_row(table),))), mapped(source, batch(table))
     for name in ("changes", "records", "rejects"):
         assert comparable(getattr(one_by_one, name)) == comparable(getattr(by_columns, name))
     assert one_by_one.records.schema == by_columns.records.schema
@@ -135,7 +145,9 @@ def test_ordinary_rows_are_mapped_without_the_columns() -> None:
     columns = {column: DATE if column in dated(table) else TEXT for column in sorted(compiled.columns_of(table))}
     row = {column: "2024-01-10" if oid == DATE else None for column, oid in columns.items()} | {"mpan": "1012345678905"}
     with mock.patch.object(compiled, "json_object", side_effect=AssertionError("mapped by columns")):
-        changes = table_changes(relation(name.removeprefix("public."), columns, key=table.key), [change("c", row)])
+        changes = by_row(
+            table_changes(relation(name.removeprefix("public."), columns, key=table.key), [change("c", row)])
+        )
         known = rowwise.compile_table(source, table, changes.relation)
         assert known is not None
         assert len(rowwise.map_rows(changes, known, [1])[0]) == 1
