@@ -43,6 +43,7 @@ _SETTINGS = {
     "wal_writer_delay": "10ms",  # what is committed without waiting for the disk is replicated once it is there
     "checkpoint_timeout": "10min",
     "checkpoint_completion_target": "0.9",
+    "autovacuum_vacuum_cost_delay": "10ms",  # of two cores, whoever waits for a change comes first
     "maintenance_work_mem": "128MB",
     "work_mem": "32MB",
     "logical_decoding_work_mem": "64MB",

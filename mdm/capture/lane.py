@@ -39,7 +39,8 @@ _BETWEEN_LOCK_TRIES = 0.5
 _PATIENCE = 0.5
 _PAUSE = 1.0
 _GATHERING = 0.05  # seconds from the first batch that is told until those that are there are taken
-_LARGE, _LINGER_LARGE = 200, 0.08
+_LARGE, _LINGER = 200, 0.15  # changes, seconds
+_TOGETHER = 3  # sources of a transfer of many points: their registration, their service, MDS
 _QUIET, _LONGEST_UNQUIET, _FULL = 0.5, 2.0, 2 * _MOST  # seconds, changes: while workers catch up
 _BETWEEN_TAKES = 0.01
 _BETWEEN_JUDGEMENTS = 0.5  # seconds: it costs much the same for few records as for some more
@@ -175,16 +176,17 @@ class Lane:
         the other.
         """
         gathered: Gathered | None = None
-        changes, until = 0, 0.0
+        changes, until, large = 0, 0.0, set[int]()
         while True:
             if found := inbox.take(hub, changes=_MOST - changes, but=turn.in_hand):
                 gathered = gathered or Gathered(block=parts.begin(hub))
                 taken += found
                 current = _current(hub, found)
                 gathered.add(hub, current)
+                large |= {waiting.source_id for waiting in current if waiting.changes >= _LARGE}
                 until = until or _until(current)
                 changes = gathered.changes
-            left = until - time.monotonic() if changes < _MOST else 0.0
+            left = until - time.monotonic() if changes < _MOST and len(large) < _TOGETHER else 0.0
             if gathered is None or (left <= 0 and turn.has_come(timeout=_BETWEEN_TAKES)):
                 return gathered
             self._closing.wait(min(left, _BETWEEN_TAKES))
@@ -204,7 +206,7 @@ def _current(hub: Connection, found: list[Waiting]) -> list[Waiting]:
 
 def _until(current: list[Waiting]) -> float:
     """Return until when to wait for what belongs to a large batch that has just come; 0 without one."""
-    left = max((_LINGER_LARGE - waiting.waited for waiting in current if waiting.changes >= _LARGE), default=0.0)
+    left = max((_LINGER - waiting.waited for waiting in current if waiting.changes >= _LARGE), default=0.0)
     return time.monotonic() + left if left > 0 else 0.0
 
 
