@@ -1,7 +1,7 @@
 """The rows inside a few messages, value by value. By columns (tuples), one row takes as long as a hundred.
 
-Whatever is out of the ordinary is declined, and left to the columns: values that the source left out, and all that
-does not follow the protocol.
+Whatever is out of the ordinary is declined, and left to the columns: values that the source left out, long ones, which
+columns do not copy, and all that does not follow the protocol.
 """
 
 import struct
@@ -11,6 +11,7 @@ from mdm.capture.frames import Values
 _NEW, _KEY, _OLD = b"NKO"
 _NULL, _TEXT = b"nt"
 _KINDS = {_KEY: "K", _OLD: "O"}
+_LONGEST = 1_000  # octets
 _COUNT, _LENGTH = struct.Struct(">h"), struct.Struct(">i")
 
 
@@ -55,7 +56,7 @@ def _tuple(content: bytes, at: int, columns: int) -> tuple[Values, int]:
         if kind == _TEXT:
             (length,) = _LENGTH.unpack_from(content, at)
             at += 4
-            if length < 0:
+            if not 0 <= length <= _LONGEST:
                 raise Declined
             values.append(content[at : at + length].decode())
             at += length

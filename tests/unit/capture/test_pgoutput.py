@@ -1,6 +1,7 @@
 """Arbitrary streams come out as they went in; damaged ones are refused, or read as octet by octet they would be."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -227,12 +228,13 @@ def test_a_change_outside_of_a_transaction_is_refused(spool: Path) -> None:
         flat.decode(Tape(payloads=tape.payloads).transaction(8).payloads, spool)
 
 
-def test_few_changes_come_row_by_row_and_those_that_leave_a_value_out_by_columns(spool: Path) -> None:
+@pytest.mark.parametrize("odd", [UNCHANGED, "x" * 1_001], ids=["left out", "long"])
+def test_few_changes_come_row_by_row_and_those_with_an_odd_value_by_columns(odd: Any, spool: Path) -> None:
     tape = Tape().transaction(
         7,
         encoder.relation(POINT),
         encoder.relation(METER),
-        encoder.update(POINT.oid, ["1", "N", UNCHANGED]),
+        encoder.update(POINT.oid, ["1", "N", odd]),
         encoder.insert(METER.oid, ["A", None]),
         encoder.delete(METER.oid, ["A", "B"], old_kind="O"),
     )

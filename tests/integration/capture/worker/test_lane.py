@@ -176,6 +176,9 @@ def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> 
     rig.await_agreement()
 
 
+TOGETHER = "select count(distinct xmin::text), count(*) from golden.journal where relation = 'public.registration'"
+
+
 class Unkept(Lane):
     """The lane without its threads: nobody takes a turn by itself."""
 
@@ -234,8 +237,26 @@ def test_while_workers_catch_up_what_the_others_put_in_is_waited_for(
         put_one(second, is_behind=True)
         taking.join(60)
     assert is_empty(first)
-    together = "select count(distinct xmin::text), count(*) from golden.journal where relation = 'public.registration'"
-    assert first.hub.execute(together).fetchone() == (1, 2)
+    assert first.hub.execute(TOGETHER).fetchone() == (1, 2)
+
+
+def test_a_large_batch_is_mastered_with_those_of_other_sources_that_come_beside_it(
+    make_rig: Callable[[], Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = loaded(make_rig)
+    for name, value in (("_LARGE", 1), ("_LINGER", 60), ("_TOGETHER", 2)):
+        monkeypatch.setattr(lane, name, value)
+    put_one(first, is_behind=False)
+    with db.connect(first.captured.hub_dsn) as hub:
+        mastering.tune(hub)
+        taking = threading.Thread(target=Unkept(first.captured).take, args=[hub])
+        taking.start()
+        taking.join(0.3)
+        assert taking.is_alive()
+        put_one(second, is_behind=False)
+        taking.join(60)
+    assert is_empty(first)
+    assert first.hub.execute(TOGETHER).fetchone() == (1, 2)
 
 
 @pytest.mark.parametrize("setting", [None, "_FULL", "_QUIET", "_LONGEST_UNQUIET"])
