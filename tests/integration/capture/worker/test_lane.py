@@ -220,6 +220,21 @@ def loaded(make_rig: Callable[[], Rig]) -> list[Rig]:
     return rigs
 
 
+def assert_mastered_together(first: Rig, second: Rig, *, is_behind: bool) -> None:
+    """Put in a change of one source and, while the lane waits beside it, one of the other."""
+    put_one(first, is_behind=is_behind)
+    with db.connect(first.captured.hub_dsn) as hub:
+        mastering.tune(hub)
+        taking = threading.Thread(target=Unkept(first.captured).take, args=[hub])
+        taking.start()
+        taking.join(0.3)
+        assert taking.is_alive()
+        put_one(second, is_behind=is_behind)
+        taking.join(60)
+    assert is_empty(first)
+    assert first.hub.execute(TOGETHER).fetchone() == (1, 2)
+
+
 def test_while_workers_catch_up_what_the_others_put_in_is_waited_for(
     make_rig: Callable[[], Rig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,17 +242,7 @@ def test_while_workers_catch_up_what_the_others_put_in_is_waited_for(
     monkeypatch.setattr(lane, "_QUIET", 60)
     monkeypatch.setattr(lane, "_LONGEST_UNQUIET", 60)
     monkeypatch.setattr(lane, "_FULL", 2)
-    put_one(first, is_behind=True)
-    with db.connect(first.captured.hub_dsn) as hub:
-        mastering.tune(hub)
-        taking = threading.Thread(target=Unkept(first.captured).take, args=[hub])
-        taking.start()
-        taking.join(0.3)
-        assert waiting(first) == 1
-        put_one(second, is_behind=True)
-        taking.join(60)
-    assert is_empty(first)
-    assert first.hub.execute(TOGETHER).fetchone() == (1, 2)
+    assert_mastered_together(first, second, is_behind=True)
 
 
 def test_a_large_batch_is_mastered_with_those_of_other_sources_that_come_beside_it(
@@ -246,17 +251,7 @@ def test_a_large_batch_is_mastered_with_those_of_other_sources_that_come_beside_
     first, second = loaded(make_rig)
     for name, value in (("_LARGE", 1), ("_LINGER", 60), ("_TOGETHER", 2)):
         monkeypatch.setattr(lane, name, value)
-    put_one(first, is_behind=False)
-    with db.connect(first.captured.hub_dsn) as hub:
-        mastering.tune(hub)
-        taking = threading.Thread(target=Unkept(first.captured).take, args=[hub])
-        taking.start()
-        taking.join(0.3)
-        assert taking.is_alive()
-        put_one(second, is_behind=False)
-        taking.join(60)
-    assert is_empty(first)
-    assert first.hub.execute(TOGETHER).fetchone() == (1, 2)
+    assert_mastered_together(first, second, is_behind=False)
 
 
 @pytest.mark.parametrize("setting", [None, "_FULL", "_QUIET", "_LONGEST_UNQUIET"])
