@@ -56,7 +56,7 @@ returning put_no, source_id, worker, commit_lsn::text, end_lsn::text, reached_co
           extract(epoch from clock_timestamp() - put_at)::float8
 """
 
-_BACKLOG = f"""
+_LOOK = f"""
 select count(*), coalesce(sum(change_count), 0)::int,
        extract(epoch from clock_timestamp() - max(put_at) filter (where is_behind))::float8
 from {_WAITING}
@@ -125,7 +125,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class Waits:
     """What waits, and since how many seconds no worker that catches up has put in more; None where none of it has."""
 
     batches: int
@@ -220,10 +220,10 @@ def take(connection: Connection, *, changes: int, but: Collection[int] = ()) -> 
     return [_waiting(row) for row in sorted(connection.execute(_TAKE, {"changes": changes, "but": list(but)}))]
 
 
-def backlog(connection: Connection, *, but: Collection[int] = ()) -> Backlog:
+def look(connection: Connection, *, but: Collection[int] = ()) -> Waits:
     """Tell what waits but for those batches."""
-    [(batches, changes, quiet)] = connection.execute(_BACKLOG, {"but": list(but)})
-    return Backlog(batches=batches, changes=changes, quiet=quiet)
+    [(batches, changes, quiet)] = connection.execute(_LOOK, {"but": list(but)})
+    return Waits(batches=batches, changes=changes, quiet=quiet)
 
 
 def give_back(connection: Connection, put_nos: Iterable[int]) -> None:

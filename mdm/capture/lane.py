@@ -110,7 +110,7 @@ class Lane:
     def _take(self, hub: Connection, turn: Turn) -> None:
         """Master the oldest of what waits; where nothing does, wait until something is put in."""
         told = list(hub.notifies(timeout=0))  # of what is taken now
-        if not self._await_backlog(hub, turn):
+        if not self._await_whole(hub, turn):
             if not told:
                 self._await_put(hub)
             return
@@ -140,7 +140,7 @@ class Lane:
             self._closing.wait(_GATHERING)
             break
 
-    def _await_backlog(self, hub: Connection, turn: Turn) -> bool:
+    def _await_whole(self, hub: Connection, turn: Turn) -> bool:
         """Tell whether anything waits; while workers catch up, only when all have put in what they may.
 
         The oldest of it belongs together: of what one has put in before the others, records would be held back that
@@ -148,7 +148,7 @@ class Lane:
         """
         until = time.monotonic() + _LONGEST_UNQUIET
         while True:
-            waits = inbox.backlog(hub, but=turn.in_hand)
+            waits = inbox.look(hub, but=turn.in_hand)
             is_unquiet = waits.quiet is not None and waits.quiet < _QUIET and waits.changes < _FULL
             if not is_unquiet or time.monotonic() >= until or self._closing.wait(_BETWEEN_TAKES):
                 return waits.batches > 0
