@@ -68,6 +68,14 @@ def crash_and_go_on(installed: Installation, crashes: Crashes) -> None:
     installed.await_caught_up()
 
 
+def level(installed: Installation) -> dict[str, int]:
+    """Have all sources loaded, whatever ran before; return their youngest transactions."""
+    installed.start_workers()
+    installed.await_caught_up()
+    installed.stop_workers()
+    return youngest(installed)
+
+
 def youngest(installed: Installation) -> dict[str, int]:
     """Return the youngest transaction of each source that has changed anything."""
     found = {}
@@ -90,7 +98,7 @@ def test_a_load_that_is_killed_ends_as_one_that_is_not(installed: Installation, 
 
 @pytest.mark.parametrize("crashes", STREAM, ids=["taken to committed", "written to confirmed"])
 def test_a_stream_that_is_killed_ends_as_one_that_is_not(installed: Installation, crashes: Crashes) -> None:
-    loaded = youngest(installed)
+    loaded = level(installed)
     with Load(installed, seed=23, rate=RATE) as load:
         crash_and_go_on(installed, crashes)
         assert load.changes > 0
@@ -101,7 +109,7 @@ def test_a_stream_that_is_killed_ends_as_one_that_is_not(installed: Installation
 
 @pytest.mark.parametrize("crashes", RELOAD, ids=["between marks"])
 def test_a_reload_that_is_killed_ends_as_one_that_is_not(installed: Installation, crashes: Crashes) -> None:
-    loaded = youngest(installed)
+    loaded = level(installed)
     for source in installed.sources:
         installed.run("source", "reload", source)
     with Load(installed, seed=37, rate=RATE):
