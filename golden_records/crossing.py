@@ -31,7 +31,7 @@ insert into stage_said
 select v.golden_id, v.golden_id, v.item_group, v.source_id, v.source_key, v.tx, v.until_tx, v.effective_from,
        v.effective_to, v.item_values, v.change_id
 from stage_version v where v.op = 'u' and v.item_group = any (%(groups)s)
-  and (v.item_group = 'link' or {doubting.JUDGED.format("v.golden_id")})
+  and (v.item_group = 'link' or {doubting.judged("v.golden_id")})
 union all
 select v.prior_golden_id, v.prior_golden_id, v.item_group, v.source_id, v.source_key, v.tx, null, null, null, null, null
 from stage_version v
@@ -45,12 +45,12 @@ select * from (
            lead(s.tx) over (partition by s.golden_id, s.item_group order by s.tx), null::timestamptz, null::timestamptz,
            s.item_values, s.change_id
     from stage_survivor s where s.item_group in ('contract', 'appointment') and not s.is_aside
-) s where s.item_group = 'contract' or {doubting.JUDGED.format("s.anchor_id")}
+) s where s.item_group = 'contract' or {doubting.judged("s.anchor_id")}
 union all
 select a.metering_point_id, s.golden_id, s.item_group, null, null, s.tx, null, null, null, null, null
 from stage_survivor s
 cross join lateral (select metering_point_id from golden.appointment g where g.golden_id = s.golden_id offset 0) a
-where s.item_group = 'appointment' and not s.is_aside and {doubting.JUDGED.format("a.metering_point_id")}
+where s.item_group = 'appointment' and not s.is_aside and {doubting.judged("a.metering_point_id")}
   and a.metering_point_id is distinct from (s.item_values ->> 'metering_point_id')::bigint
 """
 
@@ -61,10 +61,10 @@ with said as (
     from stage_survivor where entity = 'metering_point' and item_group = any (%(groups)s)
 ), subject as (
     select point_id as golden_id, tx from stage_version
-    where op = 'u' and item_group in ('appointment', 'asset', 'provider') and {doubting.JUDGED.format("point_id")}
+    where op = 'u' and item_group in ('appointment', 'asset', 'provider') and {doubting.judged("point_id")}
       and point_id is not null
     union select golden_id, tx from stage_event where entity = 'metering_point' and item_group = any (%(judged)s)
-      and (item_group = 'link' or {doubting.JUDGED.format("golden_id")})
+      and (item_group = 'link' or {doubting.judged("golden_id")})
     union select c.golden_id, v.tx from stage_version v
     cross join lateral (select golden_id from golden.crosswalk c where c.entity = 'metering_point'
                         and c.key = v.item_values ->> 'linked_mpan' and c.unlinked_at is null offset 0) c
@@ -77,7 +77,7 @@ join said s on s.golden_id = u.golden_id and s.from_tx <= u.tx and (s.until_tx i
 group by u.golden_id, u.tx
 """
 
-# Once a rule of the first step speaks, what else is wrong is seen when its records are held back.
+# Once a rule of an earlier step speaks, what else is wrong is seen when its records are held back.
 _UNDISTURBED = """
 not exists (select from stage_violation b join stage_version w
             on w.source_id = b.source_id and w.seq = b.change_no and w.source_key = b.source_key
@@ -130,7 +130,7 @@ _POINT = f"""
     from (select distinct golden_id, tx from stage_event
           where entity = 'metering_point' and not is_aside
             and item_group in ({", ".join(repr(group) for group in _JUDGED_GROUPS)})
-            and {doubting.JUDGED.format("golden_id")}) u
+            and {doubting.judged("golden_id", step=1)}) u
     left join stage_state st on st.golden_id = u.golden_id and st.tx = u.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = u.golden_id offset 0) g on true"""
 
@@ -141,7 +141,7 @@ _SUPPLIER_PERIOD = f"""
     left join lateral ({
     asof.EARLIER_PERIODS.format(records=asof.staged_records("r.golden_id", "supplier", told="sp.told"), record="r")
 }) o on true
-    where r.op = 'u' and r.item_group = 'supplier' and {doubting.JUDGED.format("r.golden_id")}"""
+    where r.op = 'u' and r.item_group = 'supplier' and {doubting.judged("r.golden_id", step=1)}"""
 
 _PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
@@ -168,7 +168,7 @@ _LINK = f"""
     left join stage_state sl on sl.golden_id = r.partner_id and sl.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.golden_id offset 0) g on true
     left join lateral (select * from golden.metering_point l where l.golden_id = r.partner_id offset 0) l on true
-    where {doubting.JUDGED.format("r.golden_id")} or {doubting.JUDGED.format("r.partner_id")}"""
+    where {doubting.judged("r.golden_id", step=1)} or {doubting.judged("r.partner_id", step=1)}"""
 
 _RECORD_AT_POINT = f"""
     select r.source_id, r.seq, r.source_key, r.item_group,
@@ -181,7 +181,7 @@ _RECORD_AT_POINT = f"""
                 where s.golden_id = g.golden_id and s.item_group = 'registration') as until_tx,
                g.mpan_status, g.disconnection_date
         from (select distinct coalesce(point_id, golden_id) as golden_id from stage_version
-              where op = 'u' and {doubting.JUDGED.format("coalesce(point_id, golden_id)")}) u
+              where op = 'u' and {doubting.judged("coalesce(point_id, golden_id)", step=1)}) u
         cross join lateral (select * from golden.metering_point g where g.golden_id = u.golden_id offset 0) g
         where g.mpan_status in ('T', 'X')
         union all
@@ -192,7 +192,7 @@ _RECORD_AT_POINT = f"""
     join stage_version r on coalesce(r.point_id, r.golden_id) = p.golden_id
         and p.from_tx <= r.tx and (p.until_tx is null or p.until_tx > r.tx)
     where r.op = 'u' and p.mpan_status in ('T', 'X') and r.source_id <> 0
-      and r.item_group in ({asof.DATED_GROUPS}) and {doubting.JUDGED.format("p.golden_id")}"""
+      and r.item_group in ({asof.DATED_GROUPS}) and {doubting.judged("p.golden_id", step=1)}"""
 
 # How much a meter's record says of its meter is known before it is known what survives of it.
 _METER_AT_POINT = f"""
@@ -219,7 +219,7 @@ _METER_AT_POINT = f"""
 } end as day) d on true
     left join stage_state st on st.golden_id = r.point_id and st.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.point_id offset 0) g on true
-    where r.op = 'u' and r.item_group = 'asset' and r.source_id <> 0 and {doubting.JUDGED.format("r.golden_id")}"""
+    where r.op = 'u' and r.item_group = 'asset' and r.source_id <> 0 and {doubting.judged("r.golden_id")}"""
 
 _PROVIDER = f"""
     select r.source_id, r.seq, r.source_key, r.item_group, p.mpid as asset_provider_mpid,
@@ -233,7 +233,7 @@ _PROVIDER = f"""
     cross join lateral (select r.item_values ->> 'asset_provider_mpid' as mpid,
                                (r.item_values ->> 'asset_provider_from')::date as day offset 0) p
     where r.op = 'u' and r.item_group = 'provider' and p.mpid is not null
-      and r.source_id <> 0 and {doubting.JUDGED.format("r.golden_id")}"""
+      and r.source_id <> 0 and {doubting.judged("r.golden_id")}"""
 
 _SAID_OF = "s.item_values ->> '{0}' as {0}"
 _CHANGE_OF = "coalesce((s.spoken ->> '{0}')::bigint, s.change_id)"
@@ -281,7 +281,7 @@ _APPOINTMENT_AT_POINT = f"""
                (s.item_values ->> 'appointed_from')::date as appointed_from
         from stage_survivor s
         where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null
-          and {doubting.JUDGED.format("s.golden_id")} and exists (
+          and {doubting.judged("s.golden_id", step=2)} and exists (
             select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx
                 and v.item_group = s.item_group and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})
         offset 0) s
@@ -337,21 +337,21 @@ _OF_RECORDS = (
     (Scope.SUPPLIER_PERIOD, _SUPPLIER_PERIOD, {"supplier"}),
     (Scope.LINK, _LINK, {"link"}),
 )
-_AT_POINT = ((Scope.METER_AT_POINT, _METER_AT_POINT, {"asset"}), (Scope.PROVIDER, _PROVIDER, {"provider"}))
+_OF_METERS = ((Scope.METER_AT_POINT, _METER_AT_POINT, {"asset"}), (Scope.PROVIDER, _PROVIDER, {"provider"}))
 
 
 @cache
 def _queries(groups: frozenset[str], _edition: int) -> tuple[str, ...]:
-    """Return the two steps: first what makes the state of points and suppliers, then what stands on it."""
-    first = [_broken(scope, rows) for scope, rows, read in _OF_RECORDS if read is None or groups & read]
+    """Return the steps: what makes the state of points and suppliers, then appointments, then meters, each on those."""
+    points = [_broken(scope, rows) for scope, rows, read in _OF_RECORDS if read is None or groups & read]
     if groups & {*_JUDGED_GROUPS}:
-        first.append(_broken_survivor(Scope.POINT, _POINT))
-    then = [_broken(scope, rows) for scope, rows, read in _AT_POINT if groups & read]
-    if "appointment" in groups:
-        then.append(_broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT))
-    steps = (" union all ".join(filter(None, first)), " union all ".join(filter(None, then)))
-    guarded = f"select * from ({steps[1]}) undisturbed where {_UNDISTURBED}" if steps[1] else ""
-    return tuple(f"{checks.INSERT} {asof.SAID} {step}" for step in (steps[0], guarded) if step)
+        points.append(_broken_survivor(Scope.POINT, _POINT))
+    appointments = [_broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT)]
+    meters = [_broken(scope, rows) for scope, rows, read in _OF_METERS if groups & read]
+    later = [appointments if "appointment" in groups else [], meters]
+    steps = [" union all ".join(filter(None, step)) for step in (points, *later)]
+    guarded = [f"select * from ({step}) undisturbed where {_UNDISTURBED}" if step else "" for step in steps[1:]]
+    return tuple(f"{checks.INSERT} {asof.SAID} {step}" for step in (steps[0], *guarded) if step)
 
 
 def _broken(scope: Scope, rows: str) -> str:

@@ -6,12 +6,22 @@ from golden_records import staging
 from rules import registry
 from rules.model import Scope
 
-# Where a rule of the first step spoke, those of the second have not been put to anything yet.
-JUDGED = f"(exists (select from stage_doubted where not is_all_judged) or {staging.DOUBTED})"
-"""Whether the rules across records are to be put to what is said of a golden record."""
+STEPS = (
+    frozenset({Scope.POINT, Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK}),
+    frozenset({Scope.APPOINTMENT_AT_POINT}),
+    frozenset({Scope.METER_AT_POINT, Scope.PROVIDER}),
+)
+"""The scopes in the order in which their rules are put: those of a step once none of the steps before it speaks."""
 
-FIRST_STEP = frozenset({Scope.POINT, Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK})
-"""The scopes whose rules are put first; those of the others are, once none of these speaks."""
+
+def judged(golden_id: str, *, step: int = len(STEPS)) -> str:
+    """Write whether the rules of a step, at most, are to be put to what is said of a golden record.
+
+    Where a rule of an earlier step spoke, those of this one have not been put to anything yet.
+    """
+    return f"""
+        (exists (select from stage_doubted where judged_steps < {step}) or {staging.DOUBTED.format(golden_id)})"""
+
 
 # What is held back takes with it what was chosen and judged of its golden record, of the point where that stands or
 # stood, and of all that this part says of what stands there.
@@ -32,7 +42,9 @@ with broken as (
     where g.metering_point_id is not null
 )
 insert into stage_doubted
-select golden_id, not exists (select from stage_violation where severity = 'E' and rule = any (%(first)s)) from (
+select golden_id, (select coalesce(min(r.step), %(steps)s) from stage_violation v
+                   join unnest(%(rules)s::int[], %(of_steps)s::int[]) r (rule, step) using (rule)
+                   where v.severity = 'E') from (
     select golden_id from doubted
     union select v.golden_id from stage_version v where v.point_id in (select golden_id from doubted)
     union select golden_id from stage_survivor
@@ -44,14 +56,18 @@ select golden_id, not exists (select from stage_violation where severity = 'E' a
 
 def begin(connection: psycopg.Connection) -> None:
     """Have what the noted records may change looked at again, once some are held back, and nothing else."""
+    placed = [
+        (rule.code, step)
+        for rule in registry.RULES.values()
+        for step, scopes in enumerate(STEPS, start=1)
+        if rule.scope in scopes
+    ]
+    rules, of_steps = zip(*placed, strict=True)
     with staging.pipelined(connection), staging.frames_only(connection):
-        connection.execute(_DOUBT, {"first": _codes_of_first_step()})
+        end(connection)  # what the round before had looked at again is as sure by now as all else
+        connection.execute(_DOUBT, {"rules": list(rules), "of_steps": list(of_steps), "steps": len(STEPS)})
 
 
 def end(connection: psycopg.Connection) -> None:
     """Look at everything again from here on."""
-    connection.execute("truncate stage_doubted")
-
-
-def _codes_of_first_step() -> list[int]:
-    return [rule.code for rule in registry.RULES.values() if rule.scope in FIRST_STEP]
+    connection.execute("delete from stage_doubted")

@@ -19,7 +19,7 @@ _SURVIVORS = f"""
 with appointed as materialized (
     select distinct p.point_id, a.service_mpid
     from (select distinct case item_group when 'energisation' then golden_id else point_id end as point_id
-          from stage_version where item_group = any (%(after_appointment)s)) p
+          from stage_version where item_group = any (%(groups)s) and item_group = any (%(after_appointment)s)) p
     cross join lateral (
         select g.service_mpid from golden.appointment g
         where g.metering_point_id = p.point_id and g.service_mpid is not null and g.status <> 'proposed'
@@ -35,8 +35,9 @@ with appointed as materialized (
                      in (select point_id, service_mpid from appointed)
                 then 1 else 0 end as last
     from stage_version v join golden.source_rank k using (source_id, item_group)
-    where v.item_group = any (%(undated)s)
-       or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s
+    where v.item_group = any (%(groups)s) and (
+        v.item_group = any (%(undated)s)
+        or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s)
     order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
              v.change_id desc
 ), copies as materialized (
@@ -54,6 +55,16 @@ select s.golden_id, s.entity, s.item_group, 0, false, e.cause_id, s.survivor, s.
 from survived s
 join (select golden_id, item_group, max(change_id) as cause_id from stage_version group by 1, 2) e
     using (golden_id, item_group)
+"""
+
+# A point is staged with what stands at it, unless several points have it, or its list is older than that.
+_ASIDES = """
+insert into stage_event (golden_id, entity, item_group, tx, is_aside)
+select p.point_id, 'metering_point', g.item_group, 0, true
+from (select distinct point_id from stage_version where point_id is not null
+      except select golden_id from stage_version where entity = 'metering_point') p
+cross join unnest(%(groups)s::text[]) g (item_group)
+where not exists (select from golden.metering_point m where m.golden_id = p.point_id)
 """
 
 # The candidates of most groups are two or three; a query for each would take longer than all else here.
@@ -102,9 +113,15 @@ def are_new(connection: psycopg.Connection, golden_ids: Sequence[int]) -> bool:
     return bool(rows.single(connection, query, [list(golden_ids)]))
 
 
-def choose(connection: psycopg.Connection, *, now: datetime) -> None:
-    """Rank the staged copies and write what survives to stage_survivor."""
+def add_asides(connection: psycopg.Connection) -> bool:
+    """Have the state of points that neither are golden records nor staged worked out; tell whether there are any."""
+    return connection.execute(_ASIDES, {"groups": list(survivorship.RULE_GROUPS)}).rowcount > 0
+
+
+def choose(connection: psycopg.Connection, *, groups: Sequence[str], now: datetime) -> None:
+    """Rank the staged copies of these groups and write what survives to stage_survivor."""
     parameters = {
+        "groups": list(groups),
         "now": now,
         "after_appointment": list(survivorship.AFTER_APPOINTMENT),
         "undated": list(survivorship.UNDATED),

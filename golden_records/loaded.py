@@ -1,36 +1,48 @@
 """The work list of initial loads: golden records whose source records are in and that are yet to be assembled.
 
-Contracts come before the appointments that name them, and these before meters, whose owners follow from them; metering
-points last, so that each is projected once, with all that stands at it. Workers of all sources share the list. What
-each part of a load took in stands on it as one row; whoever begins to assemble cuts that into batches, in each of which
-a golden record stands once.
+Contracts and addresses come before what refers to them. Metering points come with all that stands at them, so that each
+is judged and projected once; meters that are said to stand at several come last, when all of these are known. Workers
+of all sources share the list. What each part of a load took in stands on it as one row; whoever begins to assemble cuts
+that into batches, in each of which a golden record stands once.
 """
 
 import psycopg
 
-from golden_records import rows
+from golden_records import rows, staging
 
-PASSES: tuple[tuple[str, ...], ...] = (("contract",), ("appointment",), ("address", "meter"), ("metering_point",))
+PASSES: tuple[tuple[str, ...], ...] = (
+    ("contract", "address"),
+    ("appointment", "meter", "metering_point"),
+    ("meter",),
+)
 
 _ADD = """
-insert into golden.loaded (pass, is_batch, golden_ids)
-select pass, false, array_agg(golden_id)
-from (select case entity when 'contract' then 0 when 'appointment' then 1 when 'metering_point' then 3 else 2 end
-                 as pass, golden_id
-      from stage_key) k
+insert into golden.loaded (pass, is_batch, golden_ids, point_ids)
+select pass, false, array_agg(golden_id), array_agg(point_id)
+from (select case when k.entity in ('contract', 'address') then 0 else 1 end as pass, k.golden_id, r.point_id
+      from stage_key k
+      left join (select distinct r.entity, r.key, p.golden_id as point_id
+                 from stage_record r join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
+                 where r.entity in ('appointment', 'meter')) r using (entity, key)) listed
 group by pass
 """
 
 # Two that begin at once: the second waits for the first here, and finds nothing left to be cut.
 _CUT = """
 with part as (
-    delete from golden.loaded where pass = %(pass)s and not is_batch returning golden_ids
+    delete from golden.loaded where pass = %(pass)s and not is_batch returning golden_ids, point_ids
+), listed as (
+    select golden_id, coalesce(min(point_id), golden_id) as place, min(point_id) < max(point_id) as is_at_several
+    from part cross join lateral unnest(golden_ids, point_ids) each (golden_id, point_id) group by golden_id
+), numbered as (
+    select %(pass)s + is_at_several::int as pass, golden_id, place,
+           row_number() over (partition by is_at_several order by place) - 1 as number
+    from (select golden_id, place, coalesce(is_at_several, false) as is_at_several from listed) l
 )
-insert into golden.loaded (pass, is_batch, golden_ids)
-select %(pass)s, true, array_agg(golden_id order by golden_id)
-from (select golden_id, (row_number() over (order by golden_id) - 1) / %(limit)s as batch
-      from (select distinct unnest(golden_ids) as golden_id from part) listed) placed
-group by batch order by batch
+insert into golden.loaded (pass, is_batch, golden_ids, point_ids)
+select pass, true, array_agg(golden_id order by golden_id), '{}'
+from (select pass, golden_id, min(number) over (partition by pass, place) / %(limit)s as batch from numbered) placed
+group by pass, batch order by pass, batch
 """
 
 _TAKE = """
@@ -45,13 +57,15 @@ _AWAIT = "select from golden.loaded where pass = %s order by loaded_id limit 1 f
 
 def add(connection: psycopg.Connection) -> None:
     """List the golden records of the staged records, and those that they refer to."""
-    connection.execute(_ADD)
+    with staging.frames_only(connection):
+        connection.execute(_ADD)
 
 
 def cut(connection: psycopg.Connection, *, stage: int, limit: int) -> bool:
-    """Cut what is listed for a pass into batches of so many; tell whether anything was.
+    """Cut what is listed for a pass into batches of about so many; tell whether anything was.
 
-    Others wait for the end of the transaction that does it, so it is to do nothing else.
+    What stands at a point comes in its batch. Others wait for the end of the transaction that does it, so it is to do
+    nothing else.
     """
     return connection.execute(_CUT, {"pass": stage, "limit": limit}).rowcount > 0
 

@@ -71,7 +71,7 @@ create temp table if not exists stage_said (
     effective_from timestamptz, effective_to timestamptz, item_values jsonb, change_id bigint) on commit delete rows;
 create temp table if not exists stage_state (
     golden_id bigint, tx int, said jsonb, groups text[]) on commit delete rows;
-create temp table if not exists stage_doubted (golden_id bigint, is_all_judged boolean) on commit delete rows;
+create temp table if not exists stage_doubted (golden_id bigint, judged_steps int) on commit delete rows;
 create temp table if not exists stage_judged (kind text, golden_id bigint) on commit delete rows;
 create temp table if not exists stage_verdict (
     rule int, severity text, golden_id bigint, source_id int, source_key text, item_group text) on commit delete rows;

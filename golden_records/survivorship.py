@@ -221,8 +221,9 @@ def list_groups(connection: psycopg.Connection) -> set[str]:
 
 
 def are_followed(connection: psycopg.Connection) -> bool:
-    """Tell whether anything of this part is to be looked at that is no aside."""
-    return bool(rows.single(connection, "select exists (select from stage_event where not is_aside)"))
+    """Tell whether anything follows from appointments to what is not staged itself."""
+    query = "select exists (select from stage_event where item_group = any (%s) and not is_aside)"
+    return bool(rows.single(connection, query, [list(AFTER_APPOINTMENT)]))
 
 
 def propagate_appointments(connection: psycopg.Connection) -> None:

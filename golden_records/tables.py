@@ -236,6 +236,12 @@ loaded = Table(
     Column("pass", SmallInteger, nullable=False),
     Column("is_batch", Boolean, nullable=False),
     Column("golden_ids", ARRAY(BigInteger), nullable=False),
+    Column(
+        "point_ids",
+        ARRAY(BigInteger),
+        nullable=False,
+        comment="The metering point at which each stands, null of a point itself.",
+    ),
     schema=SCHEMA,
     comment="Golden records whose source records an initial load took in and that are not assembled yet: as each part "
     "of a load listed them, then cut into batches. A pass begins when the one before it has nothing left.",

@@ -84,30 +84,32 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         survivorship.clear(connection)
         violations += found
     with staging.pipelined(connection):
-        first.assemble(connection, entities=entities, now=now)
-        if "appointment" in entities:
-            _follow_appointments(connection)
+        _write_first(connection, entities, groups, now)
         conflicts.settle(connection, groups=groups)
         due.note(connection)
-        if groups & {"address", "asset", "appointment"}:
-            unmatched.note(connection)
+        unmatched.note(connection)
     return Mastered(violations=violations, settled=None)
 
 
 def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
+    """Choose what does not follow from appointments; return how many records break a rule by it."""
+    if groups & {*survivorship.AT_POINT} and first.add_asides(connection):
+        survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
     with staging.pipelined(connection):
-        if groups & {*survivorship.AT_POINT}:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
-            survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
-        first.choose(connection, now=now)
+        first.choose(connection, groups=sorted(groups - {*survivorship.AFTER_APPOINTMENT}), now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
         return crossing.check(connection, groups)
 
 
-def _follow_appointments(connection: psycopg.Connection) -> None:
-    """Master what follows from appointments to points that are there already, as when a source is loaded later."""
+def _write_first(connection: psycopg.Connection, entities: Sequence[str], groups: set[str], now: datetime) -> None:
+    """Write first versions; appointments before what follows from them."""
+    first.assemble(connection, entities=[name for name in entities if name == "appointment"], now=now)
     survivorship.propagate_appointments(connection)
-    if survivorship.are_followed(connection):
+    first.choose(connection, groups=sorted(groups & {*survivorship.AFTER_APPOINTMENT}), now=now)
+    rest = [name for name in entities if name != "appointment"]
+    if survivorship.are_followed(connection):  # to points that are there already, as when a source is loaded later
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        assembly.assemble(connection, entities=("metering_point", "meter"))
+        assembly.assemble(connection, entities=rest)
+    else:
+        first.assemble(connection, entities=rest, now=now)

@@ -77,7 +77,7 @@ def test_a_source_that_loads_later_adds_to_what_is_assembled(hub: Hub) -> None:
 def test_a_range_that_is_rolled_back_is_assembled_by_the_next(hub: Hub) -> None:
     _load(hub, "smrs10", point(KEY, mpan_status="R"))
     with hub.connection.transaction(force_rollback=True):
-        assembling.assemble(hub.connection, after=3 << 56, limit=10, now=datetime.now(UTC))
+        assembling.assemble(hub.connection, after=1 << 56, limit=10, now=datetime.now(UTC))
 
     _assemble(hub)
 
@@ -94,7 +94,7 @@ def test_what_several_sources_list_is_cut_into_batches_in_which_each_golden_reco
     _load(hub, "mss", *(point(mpan(number), "energisation", energisation_status="E") for number in range(3, 8)))
 
     with hub.connection.transaction():
-        assembling.assemble(hub.connection, after=3 << 56, limit=3, now=datetime.now(UTC))
+        assembling.assemble(hub.connection, after=1 << 56, limit=3, now=datetime.now(UTC))
 
     listed = [ids for (ids,) in hub.rows("select golden_ids from golden.loaded where is_batch order by loaded_id")]
     points = [golden_id for (golden_id,) in hub.rows("select golden_id from golden.golden_record order by 1")]
@@ -105,11 +105,11 @@ def test_workers_that_assemble_at_once_take_different_batches(open_hub: Callable
     hub, other = open_hub(), open_hub()
     _load(hub, "smrs10", *(point(mpan(number), mpan_status="R") for number in range(1, 5)))
     with hub.connection.transaction():
-        loaded.cut(hub.connection, stage=3, limit=2)
+        loaded.cut(hub.connection, stage=1, limit=2)
 
     with hub.connection.transaction(), other.connection.transaction():
-        taken = loaded.take(hub.connection, stage=3)
-        others = loaded.take(other.connection, stage=3)
+        taken = loaded.take(hub.connection, stage=1)
+        others = loaded.take(other.connection, stage=1)
 
     assert len(taken) == len(others) == 2
     assert set(taken).isdisjoint(others)
