@@ -13,27 +13,11 @@ import psycopg
 from golden_records import catalogue, journal, rows, staging, survivorship
 from golden_records.catalogue import Entity
 
-# The copies stand as in survivorship: in one order, the survivor last. What follows the appointed service is asked once
-# for each point, not for each copy.
-_SURVIVORS = f"""
-with appointed as materialized (
-    select distinct p.point_id, a.service_mpid
-    from (select distinct case item_group when 'energisation' then golden_id else point_id end as point_id
-          from stage_version where item_group = any (%(groups)s) and item_group = any (%(after_appointment)s)) p
-    cross join lateral (
-        select g.service_mpid from golden.appointment g
-        where g.metering_point_id = p.point_id and g.service_mpid is not null and g.status <> 'proposed'
-          and g.appointed_from <= (%(now)s::timestamptz at time zone 'Europe/London')::date
-          and (g.appointed_to is null
-               or g.appointed_to >= (%(now)s::timestamptz at time zone 'Europe/London')::date)
-        offset 0) a
-), in_force as (
+# The copies stand as in survivorship: in one order, the survivor last.
+_SURVIVORS = """
+with {appointed} in_force as (
     select distinct on (v.golden_id, v.item_group, k.place, v.source_id)
-           v.golden_id, v.entity, v.item_group, v.source_id, v.item_values, v.change_id, k.place,
-           case when k.participant is not null
-                 and (case v.item_group when 'energisation' then v.golden_id else v.point_id end, k.participant)
-                     in (select point_id, service_mpid from appointed)
-                then 1 else 0 end as last
+           v.golden_id, v.entity, v.item_group, v.source_id, v.item_values, v.change_id, k.place {last}
     from stage_version v join golden.source_rank k using (source_id, item_group)
     where v.item_group = any (%(groups)s) and (
         v.item_group = any (%(undated)s)
@@ -41,21 +25,54 @@ with appointed as materialized (
     order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
              v.change_id desc
 ), copies as materialized (
-    select golden_id, entity, item_group, 0 as tx, count(*) as copies,
-           array_agg(item_values order by last, place desc, source_id desc) as values,
-           array_agg(change_id order by last, place desc, source_id desc) as change_ids,
-           golden.merge(item_values order by last, place desc, source_id desc) as merged, false as is_decided
-    from in_force group by golden_id, entity, item_group
-), {survivorship.DIFFERING}
+    select golden_id, min(entity) as entity, item_group, 0 as tx, count(*) as copies,
+           array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
+           golden.merge(item_values order by {order}) as merged, false as is_decided
+    from in_force group by golden_id, item_group
+), {differing}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
                             candidates, spoken)
 select s.golden_id, s.entity, s.item_group, 0, false, e.cause_id, s.survivor, s.change_ids[s.copies],
        case when s.copies > 1 then s.change_ids end,
-       {survivorship.SPOKEN}
+       {spoken}
 from survived s
-join (select golden_id, item_group, max(change_id) as cause_id from stage_version group by 1, 2) e
-    using (golden_id, item_group)
+join (select golden_id, item_group, max(change_id) as cause_id from stage_version
+      where item_group = any (%(groups)s) group by 1, 2) e using (golden_id, item_group)
 """
+
+# What follows the appointed service is asked once for each point, not for each copy.
+_APPOINTED = """appointed as materialized (
+    select distinct p.point_id, a.service_mpid
+    from (select distinct case item_group when 'energisation' then golden_id else point_id end as point_id
+          from stage_version where item_group = any (%(groups)s)) p
+    cross join lateral (
+        select g.service_mpid from golden.appointment g
+        where g.metering_point_id = p.point_id and g.service_mpid is not null and g.status <> 'proposed'
+          and g.appointed_from <= (%(now)s::timestamptz at time zone 'Europe/London')::date
+          and (g.appointed_to is null
+               or g.appointed_to >= (%(now)s::timestamptz at time zone 'Europe/London')::date)
+        offset 0) a
+),"""
+_LAST = """,
+           case when k.participant is not null
+                 and (case v.item_group when 'energisation' then v.golden_id else v.point_id end, k.participant)
+                     in (select point_id, service_mpid from appointed)
+                then 1 else 0 end as last"""
+_BY_RANK = "place desc, source_id desc"
+
+
+def _survivors(*, appointed: str = "", last: str = "", order: str = _BY_RANK) -> str:
+    return _SURVIVORS.format(
+        appointed=appointed,
+        last=last,
+        order=order,
+        differing=survivorship.DIFFERING,
+        spoken=survivorship.SPOKEN,
+    )
+
+
+_CHOOSE = _survivors()
+_CHOOSE_BY_APPOINTMENT = _survivors(appointed=_APPOINTED, last=_LAST, order=f"last, {_BY_RANK}")
 
 # A point is staged with what stands at it, unless several points have it, or its list is older than that.
 _ASIDES = """
@@ -118,17 +135,16 @@ def add_asides(connection: psycopg.Connection) -> bool:
     return connection.execute(_ASIDES, {"groups": list(survivorship.RULE_GROUPS)}).rowcount > 0
 
 
-def choose(connection: psycopg.Connection, *, groups: Sequence[str], now: datetime) -> None:
+def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool, now: datetime) -> None:
     """Rank the staged copies of these groups and write what survives to stage_survivor."""
     parameters = {
         "groups": list(groups),
         "now": now,
-        "after_appointment": list(survivorship.AFTER_APPOINTMENT),
         "undated": list(survivorship.UNDATED),
         "atomic": list(survivorship.ATOMIC),
     }
     with staging.frames_only(connection):
-        connection.execute(_SURVIVORS, parameters)
+        connection.execute(_CHOOSE_BY_APPOINTMENT if by_appointment else _CHOOSE, parameters)
 
 
 def assemble(connection: psycopg.Connection, *, entities: Sequence[str], now: datetime) -> None:

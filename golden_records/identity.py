@@ -172,7 +172,8 @@ cross join lateral (select 1 from golden.golden_record g where g.golden_id = t.g
                     offset 0 for {strength}) g
 """
 
-# What a record merely refers to is not locked, but for points: what their appointments say follows to them.
+# What a record merely refers to is not locked, but for points: what their appointments say follows to them. Where a
+# record was before, when it is not deleted, is seen when what stands is fetched: nearly always it is where it was.
 _STAGED = """
     select golden_id from stage_key k where entity = 'metering_point' or exists (
         select from stage_record r where r.op = 'u' and r.entity = k.entity and r.key = k.key)
@@ -180,6 +181,7 @@ _STAGED = """
     select r.golden_id from stage_record s
     cross join lateral (select golden_id from golden.source_record r where r.source_id = s.source_id
                         and r.source_key = s.source_key and r.item_group = s.item_group offset 0) r
+    where s.op = 'd'
     union all
 """
 
@@ -199,7 +201,7 @@ LOCK = Routine(name="lock_staged", statements=frames(locked(_lock(_STAGED + _MET
 
 
 def lock(connection: psycopg.Connection) -> None:
-    """Lock the golden records that staged records speak of or spoke of, and the meters of appointments' points.
+    """Lock the golden records that staged records speak of, and the meters of appointments' points.
 
     In one order, so that workers wait for each other and never deadlock here.
     """

@@ -64,6 +64,16 @@ def locked(query: str, *, total: str = "_found") -> str:
     return f"select count(*) into {total} from ({query}) locked"
 
 
+def at_once(statement: str) -> str:
+    """Run a statement that locks without waiting; where it cannot, the transaction is to be tried again."""
+    return f"""
+begin
+{statement};
+exception when lock_not_available then
+    raise serialization_failure using message = 'what is to be locked is being mastered: it is tried again';
+end"""
+
+
 def when(condition: str, statements: Iterable[str]) -> str:
     """Run statements on a condition."""
     return f"if {condition} then\n{';'.join(statements)};\nend if"

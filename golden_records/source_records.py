@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from golden_records import redirects, routines, staging
-from golden_records.routines import Routine, frames, when
+from golden_records.routines import Routine, at_once, frames, when
 
 _REFERENCES = """
 left join stage_key p on p.entity = 'metering_point' and p.key = r.point_key
@@ -37,12 +37,12 @@ _EXISTING = """
 insert into stage_existing
 select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, r.item_values,
        r.change_id, r.ctid
-from (select golden_id, item_group from stage_fetched order by golden_id, item_group) f
+from (select golden_id, item_group from stage_fetched f {where} order by golden_id, item_group) f
 join golden.source_record r using (golden_id, item_group)
 """
 
-# Source records that are not under the golden record their key names now: new, deleted, or moved from another one,
-# which identity has locked already unless the record was moved there meanwhile.
+# Source records that are not under the golden record their key names now: new, deleted, or moved from another one. That
+# one is locked out of order, so without waiting, unless a deletion has locked it.
 _STRAYS = """
 with stray as (
     select distinct s.source_id, s.source_key, s.item_group from stage_record s
@@ -56,16 +56,12 @@ with stray as (
 )
 select count(*) into _found from (
     select from golden.golden_record where golden_id in (select golden_id from left_behind)
-    order by golden_id for no key update) locked
+    order by golden_id for no key update nowait) locked
 """
 
-_EXISTING_STRAYS = (
-    _EXISTING
-    + """
-where not exists (
-    select from stage_existing e where e.golden_id = f.golden_id and e.item_group = f.item_group)
+_UNSEEN = """
+where not exists (select from stage_existing e where e.golden_id = f.golden_id and e.item_group = f.item_group)
 """
-)
 
 _RESOLVE = f"""
 insert into stage_version (golden_id, prior_golden_id, entity, item_group, source_id, source_key, seq,
@@ -115,7 +111,15 @@ from completed c where c.at = v.ctid and v.is_partial
 """
 
 
-FETCH = Routine(name="fetch_existing", statements=(_FETCH, _EXISTING, _STRAYS, when("_found > 0", [_EXISTING_STRAYS])))
+FETCH = Routine(
+    name="fetch_existing",
+    statements=(
+        _FETCH,
+        _EXISTING.format(where=""),
+        at_once(_STRAYS),
+        when("_found > 0", [_EXISTING.format(where=_UNSEEN)]),
+    ),
+)
 RESOLVE = Routine(name="resolve_records", statements=frames(_RESOLVE, _SPAN))
 SPAN = Routine(
     name="span_versions",
@@ -124,7 +128,10 @@ SPAN = Routine(
 
 
 def fetch(connection: psycopg.Connection) -> None:
-    """Fetch what the sources said of the golden records so far."""
+    """Fetch what the sources said of the golden records so far.
+
+    Raises SerializationFailure where a record moves from a golden record that is being mastered.
+    """
     FETCH.call(connection)
 
 

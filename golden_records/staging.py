@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 import psycopg
 
+# What is looked at most stands first: a row is taken apart from its beginning, as far as it is needed.
 _TABLES = """
 create temp table if not exists stage_tx (
     tx int, source_id int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz, put_no bigint,
@@ -28,10 +29,10 @@ create temp table if not exists stage_key (
     entity text, key text, alt_key text, golden_id bigint, alt_golden_id bigint, own_id bigint,
     alt_own_id bigint) on commit delete rows;
 create temp table if not exists stage_version (
-    golden_id bigint, prior_golden_id bigint, entity text, item_group text, source_id int, source_key text, seq bigint,
-    tx int, op text, is_partial boolean, effective_from timestamptz, effective_to timestamptz, item_values jsonb,
-    change_id bigint, point_id bigint, record jsonb, quarantine_id bigint, until_tx int,
-    stored_id bigint, place tid, own_id bigint) on commit delete rows;
+    golden_id bigint, point_id bigint, source_id int, tx int, until_tx int, seq bigint, change_id bigint, op text,
+    item_group text, entity text, prior_golden_id bigint, own_id bigint, stored_id bigint, quarantine_id bigint,
+    place tid, is_partial boolean, effective_from timestamptz, effective_to timestamptz, source_key text,
+    item_values jsonb, record jsonb) on commit delete rows;
 create temp table if not exists stage_event (
     golden_id bigint, entity text, item_group text, tx int, change_id bigint, is_aside boolean) on commit delete rows;
 create temp table if not exists stage_survivor (

@@ -142,13 +142,11 @@ with pending as (
     join golden.source_rank k on k.source_id = s.source_id and k.item_group = s.item_group
     order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.own, s.effective_from desc nulls last,
              s.change_id desc
-), ranked as (
-    select f.*{last} from in_force f offset 0
-), copies as materialized (
+){ranked}, copies as materialized (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
            golden.merge(item_values order by {order}) as merged, bool_or(source_id = 0) as is_decided
-    from ranked group by golden_id, item_group, tx
+    from {source} group by golden_id, item_group, tx
 ), {differing}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
                             candidates, spoken)
@@ -177,15 +175,18 @@ select r.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r
 from (select * from missing order by golden_id, item_group) m join golden.source_record r using (golden_id, item_group)
 """
 
-_IS_APPOINTED = """,
+# Only where it is asked for: what passes through a step of its own is sorted once more.
+_BY_APPOINTMENT = """, ranked as (
+    select f.*, {last} as last from in_force f offset 0
+)"""
+_IS_APPOINTED = """
 case when f.own is not null then 2 when f.participant is not null and exists (
     select from golden.appointment a
     where a.metering_point_id = case f.item_group when 'energisation' then f.golden_id
                                 else (f.item_values ->> 'metering_point_id')::bigint end
       and a.service_mpid = f.participant and a.status <> 'proposed'
       and a.appointed_from <= f.day and (a.appointed_to is null or a.appointed_to >= f.day)
-) then 1 else 0 end as last
-"""
+) then 1 else 0 end"""
 _BY_RANK = "place desc, source_id desc, own"  # as the candidates in force are sorted, so that they are sorted once
 
 _FOLLOWED = redirects.followed("s.item_values", "s.item_group")
@@ -237,9 +238,10 @@ def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointm
     routine.call(connection, list(groups), list(UNDATED), list(ATOMIC))
 
 
-def _choose(name: str, *, last: str, order: str) -> Routine:
+def _choose(name: str, *, ranked: str = "", order: str) -> Routine:
     query = _SURVIVORS.format(
-        last=last,
+        ranked=ranked,
+        source="ranked" if ranked else "in_force",
         order=order,
         own=OWN,
         followed=_FOLLOWED,
@@ -253,6 +255,8 @@ def _choose(name: str, *, last: str, order: str) -> Routine:
     return Routine(name=name, statements=(_FETCH, *frames(query)), parameters=parameters)
 
 
-CHOOSE = _choose("choose", last="", order=_BY_RANK)
-CHOOSE_BY_APPOINTMENT = _choose("choose_by_appointment", last=_IS_APPOINTED, order=f"last, {_BY_RANK}")
+CHOOSE = _choose("choose", order=_BY_RANK)
+CHOOSE_BY_APPOINTMENT = _choose(
+    "choose_by_appointment", ranked=_BY_APPOINTMENT.format(last=_IS_APPOINTED), order=f"last, {_BY_RANK}"
+)
 PROPAGATE = Routine(name="propagate_appointments", statements=(*frames(_APPOINTED), _PROPAGATE))

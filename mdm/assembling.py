@@ -96,7 +96,8 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
     if groups & {*survivorship.AT_POINT} and first.add_asides(connection):
         survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
     with staging.pipelined(connection):
-        first.choose(connection, groups=sorted(groups - {*survivorship.AFTER_APPOINTMENT}), now=now)
+        chosen = sorted(groups - {*survivorship.AFTER_APPOINTMENT})
+        first.choose(connection, groups=chosen, by_appointment=False, now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
         return crossing.check(connection, groups)
@@ -106,7 +107,8 @@ def _write_first(connection: psycopg.Connection, entities: Sequence[str], groups
     """Write first versions; appointments before what follows from them."""
     first.assemble(connection, entities=[name for name in entities if name == "appointment"], now=now)
     survivorship.propagate_appointments(connection)
-    first.choose(connection, groups=sorted(groups & {*survivorship.AFTER_APPOINTMENT}), now=now)
+    following = sorted(groups & {*survivorship.AFTER_APPOINTMENT})
+    first.choose(connection, groups=following, by_appointment=True, now=now)
     rest = [name for name in entities if name != "appointment"]
     if survivorship.are_followed(connection):  # to points that are there already, as when a source is loaded later
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)

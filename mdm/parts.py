@@ -42,7 +42,8 @@ _ROUTINES = (
 class Part(Protocol):
     """Changes of one source or several that are journalled under the numbers of a block, none of them a truncate.
 
-    `changes` and `transactions` count them; `is_partial` when values are left out that did not change.
+    `changes` and `transactions` count them; `is_partial` when values are left out that did not change; `is_staged` once
+    they are staged.
     """
 
     @property
@@ -53,6 +54,8 @@ class Part(Protocol):
     def transactions(self) -> int: ...  # noqa: D102
     @property
     def is_partial(self) -> bool: ...  # noqa: D102
+    @property
+    def is_staged(self) -> bool: ...  # noqa: D102
     @property
     def source_ids(self) -> Collection[int]: ...  # noqa: D102
 
@@ -107,10 +110,17 @@ def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
     )
 
 
-def stage_journalled(connection: psycopg.Connection, part: Part) -> Staged:
-    """Stage a part that is journalled already, and hold back what fails on its own."""
+def stage_ahead(connection: psycopg.Connection, part: Part) -> None:
+    """Stage a part that is journalled already, and find what fails on its own: no lock is waited for."""
     part.stage(connection)
-    violations = _check(connection, sorted(part.source_ids), block=part.block, changes=part.changes)
+    checks.check_records(connection)
+
+
+def stage_journalled(connection: psycopg.Connection, part: Part) -> Staged:
+    """Stage a part that is journalled already, if it is not staged yet, and hold back what fails on its own."""
+    if not part.is_staged:
+        stage_ahead(connection, part)
+    violations = _hold(connection, sorted(part.source_ids), block=part.block, changes=part.changes)
     return Staged(changes=part.changes, is_partial=part.is_partial, violations=violations)
 
 
@@ -118,6 +128,12 @@ def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: 
     """Hold back what fails on its own; return the count of violations."""
     with staging.pipelined(connection):
         checks.check_records(connection)
+        return _hold(connection, source_ids, block=block, changes=changes)
+
+
+def _hold(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:
+    """Hold back what was found to fail on its own; return the count of violations."""
+    with staging.pipelined(connection):
         found = quarantine.look(connection, source_ids)
         quarantine.close_renewed(connection, found, source_ids, block=block, changes=changes)
         quarantine.hold_records(connection, found)

@@ -142,6 +142,7 @@ class Gathered:
     def __init__(self, *, block: int) -> None:
         self.block = block
         self.batches: list[Waiting] = []
+        self.is_staged = False
         self._firsts: list[int] = []
 
     @property
@@ -182,6 +183,7 @@ class Gathered:
         with staging.frames_only(connection):
             for statement in (_STAGE_TRANSACTIONS, _STAGE_RECORDS, _STAGE_REJECTS):
                 connection.execute(statement, parameters)
+        self.is_staged = True
 
     def _parameters(self, batches: Sequence[Waiting], firsts: list[int]) -> dict[str, Any]:
         return {

@@ -186,6 +186,8 @@ class Lane:
                 large |= {waiting.source_id for waiting in current if waiting.changes >= _LARGE}
                 until = until or _until(current)
                 changes = gathered.changes
+            if gathered is not None and changes >= _MOST and not gathered.is_staged:
+                parts.stage_ahead(hub, gathered)  # nothing more comes to it
             left = until - time.monotonic() if changes < _MOST and len(large) < _TOGETHER else 0.0
             if gathered is None or (left <= 0 and turn.has_come(timeout=_BETWEEN_TAKES)):
                 return gathered

@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 _PATIENCE = 0.1
 _BETWEEN_LOOKS = 0.02
 _ENOUGH = 2_500  # changes to hand over at once: the smaller, the more of one time is mastered together
-_ASSEMBLED_AT_ONCE = 4_000
+_ASSEMBLED_AT_ONCE = 1_000
 _BETWEEN_CHORES = 1.0
 
 
