@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from golden_records import catalogue, journal
+from golden_records import catalogue, journal, survivorship
 from golden_records.catalogue import Entity, Group
 from golden_records.routines import Routine, frames, when
 
@@ -17,9 +17,7 @@ from golden_records.routines import Routine, frames, when
 _DELTA = """
 insert into stage_delta (golden_id, entity, tx, item_group, version, change_id, candidates, changed, lineage)
 select w.golden_id, '{entity}', w.tx, w.item_group, g.version, coalesce(w.cause_id, w.change_id),
-       (select array_agg(c.change_id order by c.place desc)
-        from unnest(w.candidates) with ordinality c (change_id, place)),
-       d.changed, d.lineage
+       case when w.candidates is not null then {reversed} end, d.changed, d.lineage
 from (
     select * from (
         select *, row_number() over w as place, lag(item_values) over w as values_before,
@@ -159,6 +157,7 @@ def _delta_query(entity: Entity) -> str:
     return _DELTA.format(
         entity=entity.name,
         values=values,
+        reversed=survivorship.REVERSED.format("w.candidates"),
         source=journal.SOURCE_OF.format(change_id="change_id"),
         source_before=journal.SOURCE_OF.format(change_id="change_before"),
     )

@@ -84,12 +84,6 @@ cross join unnest(%(groups)s::text[]) g (item_group)
 where not exists (select from golden.metering_point m where m.golden_id = p.point_id)
 """
 
-# The candidates of most groups are two or three; a query for each would take longer than all else here.
-_REVERSED = """
-case cardinality({0}) when 2 then array[{0}[2], {0}[1]] when 3 then array[{0}[3], {0}[2], {0}[1]]
-    else array(select c.change_id from unnest({0}) with ordinality c (change_id, place) order by c.place desc) end
-"""
-
 _VERSIONS = """
 with said as materialized (
     select golden_id, item_group, item_values, spoken, change_id, candidates, coalesce(cause_id, change_id) as cause_id
@@ -159,7 +153,7 @@ def _versions_query(entity: Entity) -> str:
     names = [item.name for item in entity.items]
     return _VERSIONS.format(
         entity=entity.name,
-        reversed=_REVERSED.format("s.candidates"),
+        reversed=survivorship.REVERSED.format("s.candidates"),
         columns=", ".join(names),
         from_columns=", ".join(f"r.{name}" for name in names),
     )

@@ -100,6 +100,13 @@ DIFFERING = """survived as materialized (
                    and k.item_group = s.item_group offset 0))
 )"""
 
+# The candidates of most groups are two or three; a query for each would take longer than all else there.
+REVERSED = """
+case cardinality({0}) when 1 then {0} when 2 then array[{0}[2], {0}[1]] when 3 then array[{0}[3], {0}[2], {0}[1]]
+    else array(select c.change_id from unnest({0}) with ordinality c (change_id, place) order by c.place desc) end
+"""
+"""The candidates of an event as they are kept, the survivor first."""
+
 COPIES = """(
     select golden_id, item_group, tx, array_agg(copy order by place) as copies,
            array_agg(change_id order by place) as change_ids

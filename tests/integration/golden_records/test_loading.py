@@ -54,6 +54,26 @@ def test_a_load_is_quarantined_like_a_stream(hub: Hub) -> None:
     assert hub.value("select role from golden.appointment") == "MSS"
 
 
+def test_a_meter_of_several_points_is_judged_once_the_appointments_at_all_of_them_are_known(hub: Hub) -> None:
+    _load(hub, "mds", meter(mpan(1), "L1"), appointment(mpan(2), role="MSA", service="ADVA"))
+    _load(hub, "mss", meter(mpan(2), "L1"))
+
+    _assemble(hub, limit=1)
+
+    assert hub.rows("select rule, point_key from golden.quarantine where closed_at is null") == [(26, mpan(2))]
+    assert hub.rows("select meter_id, version from golden.meter") == [("L1", 1)]
+
+
+def test_a_meter_is_not_held_back_for_an_appointment_that_is_held_back_itself(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, "segment", market_segment="S"), appointment(KEY, role="MSA", service="ADVA"))
+    _load(hub, "mss", meter(KEY, "L1"))
+
+    _assemble(hub)
+
+    assert hub.rows("select rule, item_group from golden.quarantine") == [(14, "appointment")]
+    assert hub.rows("select meter_id from golden.meter") == [("L1",)]
+
+
 def test_a_stream_that_overtakes_the_assembly_loses_nothing(hub: Hub) -> None:
     _load(hub, "smrs10", point(KEY, mpan_status="N"), point(KEY, "segment", market_segment="S"))
 

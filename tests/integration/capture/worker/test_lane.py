@@ -295,3 +295,27 @@ def test_what_was_gathered_of_a_worker_that_is_replaced_before_its_turn_is_not_m
             Unkept(rig.captured).master(hub, next_turn)
     assert is_empty(rig)
     assert rig.one("select count(*) from golden.journal where relation = 'public.registration'") == 0
+
+
+def test_what_is_full_is_staged_while_its_turn_is_awaited(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.fill(5)
+    running = rig.start()
+    rig.await_agreement()
+    running.end()
+    put_one(rig, is_behind=False)
+    monkeypatch.setattr(lane, "_MOST", 1)
+    staged: list[object] = []
+
+    with db.connect(rig.captured.hub_dsn) as hub:
+
+        class Watching(Turn):
+            def has_come(self, *, timeout: float = -1) -> bool:
+                staged.extend(hub.execute("select count(*), count(distinct item_group) from stage_record"))
+                return super().has_come(timeout=timeout)
+
+        mastering.tune(hub)
+        with Watching(Turns()) as turn, db.transaction(hub):
+            Unkept(rig.captured).master(hub, turn)
+    assert staged == [(1, 1)]
+    assert is_empty(rig)
+    assert rig.one("select count(*) from golden.journal where relation = 'public.registration'") == 1
