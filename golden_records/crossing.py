@@ -306,9 +306,17 @@ _APPOINTMENT_AT_POINT = f"""
     left join lateral (select * from golden.metering_point g where g.golden_id = s.point_id offset 0) g on true"""
 
 
-def check(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
+POINTS = frozenset({Scope.POINT})
+"""The scopes of what a point says of itself; a rule asks for the meters that are fitted there."""
+BESIDE_POINTS = frozenset({Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK}).union(*doubting.STEPS[1:])
+"""All other scopes."""
+
+
+def check(
+    connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS
+) -> int:
     """Put the rules across records to what is staged, FIRST groups and appointments chosen; return how many broke."""
-    queries = _queries(frozenset(groups), registry.edition())
+    queries = _queries(frozenset(groups), frozenset(scopes), registry.edition())
     if not queries:
         return 0
     with staging.pipelined(connection):
@@ -329,17 +337,18 @@ where b.severity = 'E' and v.source_id = b.source_id and v.seq = b.change_no and
 """
 
 
-def check_again(connection: psycopg.Connection, groups: AbstractSet[str]) -> int:
+def check_again(
+    connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS
+) -> int:
     """Do the same once more, as for the first time: what was waited for may have come meanwhile."""
     with staging.pipelined(connection):
         connection.execute(_FORGET)
         connection.execute("delete from stage_said")
         connection.execute("delete from stage_state")
-        return check(connection, groups)
+        return check(connection, groups, scopes=scopes)
 
 
 _OF_RECORDS = (
-    (Scope.RECORD_AT_POINT, _RECORD_AT_POINT, None),
     (Scope.SUPPLIER_PERIOD, _SUPPLIER_PERIOD, {"supplier"}),
     (Scope.LINK, _LINK, {"link"}),
 )
@@ -347,17 +356,26 @@ _OF_METERS = ((Scope.METER_AT_POINT, _METER_AT_POINT, {"asset"}), (Scope.PROVIDE
 
 
 @cache
-def _queries(groups: frozenset[str], _edition: int) -> tuple[str, ...]:
+def _queries(groups: frozenset[str], scopes: frozenset[Scope], _edition: int) -> tuple[str, ...]:
     """Return the steps: what makes the state of points and suppliers, then appointments, then meters, each on those."""
-    points = [_broken(scope, rows) for scope, rows, read in _OF_RECORDS if read is None or groups & read]
-    if groups & {*_JUDGED_GROUPS}:
-        points.append(_broken_survivor(Scope.POINT, _POINT))
-    appointments = [_broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT)]
-    meters = [_broken(scope, rows) for scope, rows, read in _OF_METERS if groups & read]
-    later = [appointments if "appointment" in groups else [], meters]
-    steps = [" union all ".join(filter(None, step)) for step in (points, *later)]
-    guarded = [f"select * from ({step}) undisturbed where {_UNDISTURBED}" if step else "" for step in steps[1:]]
-    return tuple(f"{checks.INSERT} {asof.SAID} {step}" for step in (steps[0], *guarded) if step)
+    put = [
+        [
+            (Scope.RECORD_AT_POINT, _broken(Scope.RECORD_AT_POINT, _RECORD_AT_POINT)),
+            *((scope, _broken(scope, rows)) for scope, rows, read in _OF_RECORDS if groups & read),
+            *([(Scope.POINT, _broken_survivor(Scope.POINT, _POINT))] if groups & {*_JUDGED_GROUPS} else []),
+        ],
+        [(Scope.APPOINTMENT_AT_POINT, _broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT))]
+        if "appointment" in groups
+        else [],
+        [(scope, _broken(scope, rows)) for scope, rows, read in _OF_METERS if groups & read],
+    ]
+    steps = [" union all ".join(query for scope, query in step if query and scope in scopes) for step in put]
+    guards = ("", f"where {_UNDISTURBED}", f"where {_UNDISTURBED}")
+    return tuple(
+        f"{checks.INSERT} {asof.SAID} select * from ({step}) put {guard}"
+        for step, guard in zip(steps, guards, strict=True)
+        if step
+    )
 
 
 def _broken(scope: Scope, rows: str) -> str:

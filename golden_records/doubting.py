@@ -11,7 +11,7 @@ STEPS = (
     frozenset({Scope.APPOINTMENT_AT_POINT}),
     frozenset({Scope.METER_AT_POINT, Scope.PROVIDER}),
 )
-"""The scopes in the order in which their rules are put: those of a step once none of the steps before it speaks."""
+"""The scopes in the order in which their rules are put by crossing: those of a step once none before it speaks."""
 
 
 def judged(golden_id: str, *, step: int = len(STEPS)) -> str:

@@ -129,6 +129,17 @@ def add_asides(connection: psycopg.Connection) -> bool:
     return connection.execute(_ASIDES, {"groups": list(survivorship.RULE_GROUPS)}).rowcount > 0
 
 
+def forget_points(connection: psycopg.Connection) -> None:
+    """Forget what was chosen of the staged points, and their states."""
+    with staging.pipelined(connection):
+        for table in ("stage_survivor", "stage_copy"):
+            connection.execute(
+                f"delete from {table} where golden_id in (select golden_id from stage_version"
+                " where entity = 'metering_point')"
+            )
+        connection.execute("truncate stage_event, stage_said, stage_state")
+
+
 def choose(connection: psycopg.Connection, *, groups: Sequence[str], by_appointment: bool, now: datetime) -> None:
     """Rank the staged copies of these groups and write what survives to stage_survivor."""
     parameters = {

@@ -42,7 +42,7 @@ join golden.source_record r using (golden_id, item_group)
 """
 
 # Source records that are not under the golden record their key names now: new, deleted, or moved from another one. That
-# one is locked out of order, so without waiting, unless a deletion has locked it.
+# one identity has locked already, unless the record was moved there meanwhile, or this is in a hurry.
 _STRAYS = """
 with stray as (
     select distinct s.source_id, s.source_key, s.item_group from stage_record s
@@ -56,7 +56,7 @@ with stray as (
 )
 select count(*) into _found from (
     select from golden.golden_record where golden_id in (select golden_id from left_behind)
-    order by golden_id for no key update nowait) locked
+    order by golden_id for no key update {wait}) locked
 """
 
 _UNSEEN = """
@@ -111,15 +111,13 @@ from completed c where c.at = v.ctid and v.is_partial
 """
 
 
-FETCH = Routine(
-    name="fetch_existing",
-    statements=(
-        _FETCH,
-        _EXISTING.format(where=""),
-        at_once(_STRAYS),
-        when("_found > 0", [_EXISTING.format(where=_UNSEEN)]),
-    ),
-)
+def _fetch(name: str, strays: str) -> Routine:
+    existing, unseen = _EXISTING.format(where=""), _EXISTING.format(where=_UNSEEN)
+    return Routine(name=name, statements=(_FETCH, existing, strays, when("_found > 0", [unseen])))
+
+
+FETCH = _fetch("fetch_existing", _STRAYS.format(wait=""))
+FETCH_HURRIED = _fetch("fetch_hurried", at_once(_STRAYS.format(wait="nowait")))
 RESOLVE = Routine(name="resolve_records", statements=frames(_RESOLVE, _SPAN))
 SPAN = Routine(
     name="span_versions",
@@ -127,12 +125,12 @@ SPAN = Routine(
 )
 
 
-def fetch(connection: psycopg.Connection) -> None:
+def fetch(connection: psycopg.Connection, *, is_hurried: bool = False) -> None:
     """Fetch what the sources said of the golden records so far.
 
-    Raises SerializationFailure where a record moves from a golden record that is being mastered.
+    In a hurry, what a moved record left is not locked yet: SerializationFailure where it is being mastered.
     """
-    FETCH.call(connection)
+    (FETCH_HURRIED if is_hurried else FETCH).call(connection)
 
 
 def refetch(connection: psycopg.Connection) -> None:

@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 import psycopg
 
-# What is looked at most stands first: a row is taken apart from its beginning, as far as it is needed.
+# A row is taken apart from its beginning, as far as it is needed: what is looked at most stands first in stage_version.
 _TABLES = """
 create temp table if not exists stage_tx (
     tx int, source_id int, xid bigint, commit_lsn pg_lsn, committed_at timestamptz, put_no bigint,

@@ -15,9 +15,6 @@ where schemaname in ('golden', 'hub') and n_mod_since_analyze > %s * n_live_tup 
 # These are only added to, and found by key alone: what is known of their contents changes no plan of mastering.
 _BY_KEY_ALONE = ["journal", "golden_version", "feed"]
 
-# A tenth of the usual sample: all that plans ask in the minute until autovacuum comes is how large a table is.
-_SAMPLE = "set default_statistics_target = 10"
-
 
 def renew(connection: psycopg.Connection, *, changed_share: float) -> int:
     """Analyze the tables of which more than this share has changed since the last time; return how many.
@@ -25,8 +22,6 @@ def renew(connection: psycopg.Connection, *, changed_share: float) -> int:
     Outside of a transaction. A table that somebody else analyzes now is left to them.
     """
     tables = connection.execute(_CHANGED, [changed_share, _BY_KEY_ALONE]).fetchall()
-    if tables:
-        connection.execute(_SAMPLE)
     for schema, name in tables:
         connection.execute(sql.SQL("analyze (skip_locked) {}").format(sql.Identifier(schema, name)))
     return len(tables)

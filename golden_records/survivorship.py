@@ -32,7 +32,7 @@ select golden_id, entity, item_group, tx, max(change_id), false from (
 ) said where {staging.DOUBTED.format("golden_id")} group by golden_id, entity, item_group, tx
 """
 
-# A load masters appointments and meters before their points.
+# Appointments and meters may come before their points.
 _ASIDES = f"""
 insert into stage_event (golden_id, entity, item_group, tx, is_aside)
 select p.point_id, 'metering_point', g.item_group, p.tx, true
@@ -218,9 +218,9 @@ def clear(connection: psycopg.Connection) -> None:
     connection.execute("truncate stage_event, stage_survivor, stage_copy, stage_said, stage_state")
 
 
-def add_asides(connection: psycopg.Connection, groups: Sequence[str]) -> None:
-    """Have the state of points that are no golden records yet worked out too, for the rules on these groups."""
-    connection.execute(_ASIDES, {"groups": list(groups), "rule_groups": list(RULE_GROUPS)})
+def add_asides(connection: psycopg.Connection) -> None:
+    """Have the state of points that are no golden records yet worked out too, for the rules on what stands there."""
+    connection.execute(_ASIDES, {"groups": list(AT_POINT), "rule_groups": list(RULE_GROUPS)})
 
 
 def list_groups(connection: psycopg.Connection) -> set[str]:

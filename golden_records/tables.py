@@ -240,7 +240,7 @@ loaded = Table(
         "point_ids",
         ARRAY(BigInteger),
         nullable=False,
-        comment="The metering point at which each stands, null of a point itself.",
+        comment="The metering point at which each stands, null where at none. Batches have none.",
     ),
     schema=SCHEMA,
     comment="Golden records whose source records an initial load took in and that are not assembled yet: as each part "

@@ -3,7 +3,7 @@
 Golden records of which there is no version yet get their first one by a shorter way, with the same outcome.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -33,6 +33,7 @@ from mdm.stewardship import opening
 
 _LOADED = Cause(relation="golden.source_record")
 _PASS_BITS = 56
+_POINT = "metering_point"
 
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
@@ -74,21 +75,34 @@ def _master(
 
 
 def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: datetime) -> Mastered:
-    """Master golden records of which there is no version yet: it comes to what the general way makes of them."""
-    groups = {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
+    """Master golden records of which there is no version yet: it comes to what the general way makes of them.
+
+    Appointments come before what follows from them, and meters before the points at which they are fitted.
+    """
+    groups = _groups(entities)
     violations = 0
     while found := _choose_first(connection, groups, now):
-        if identity.lock_awaited(connection) and not (found := crossing.check_again(connection, groups)):
+        if identity.lock_awaited(connection) and not (
+            found := crossing.check_again(connection, groups, scopes=crossing.BESIDE_POINTS)
+        ):
             break
         quarantine.hold_versions(connection)
         survivorship.clear(connection)
         violations += found
     with staging.pipelined(connection):
-        _write_first(connection, entities, groups, now)
+        write = _begin_writing(connection, entities, groups, now)
+        write(entities=[name for name in entities if name not in {"appointment", _POINT}])
+        if _POINT in entities:
+            violations += _judge_points(connection, now)
+            write(entities=(_POINT,))
         conflicts.settle(connection, groups=groups)
         due.note(connection)
         unmatched.note(connection)
     return Mastered(violations=violations, settled=None)
+
+
+def _groups(entities: Collection[str]) -> set[str]:
+    return {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
 
 
 def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
@@ -100,18 +114,34 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
         first.choose(connection, groups=chosen, by_appointment=False, now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
-        return crossing.check(connection, groups)
+        return crossing.check(connection, groups, scopes=crossing.BESIDE_POINTS)
 
 
-def _write_first(connection: psycopg.Connection, entities: Sequence[str], groups: set[str], now: datetime) -> None:
-    """Write first versions; appointments before what follows from them."""
+def _begin_writing(
+    connection: psycopg.Connection, entities: Sequence[str], groups: set[str], now: datetime
+) -> Callable[..., None]:
+    """Write appointments and choose what follows from them; return how the rest is to be written."""
     first.assemble(connection, entities=[name for name in entities if name == "appointment"], now=now)
     survivorship.propagate_appointments(connection)
     following = sorted(groups & {*survivorship.AFTER_APPOINTMENT})
     first.choose(connection, groups=following, by_appointment=True, now=now)
-    rest = [name for name in entities if name != "appointment"]
     if survivorship.are_followed(connection):  # to points that are there already, as when a source is loaded later
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        assembly.assemble(connection, entities=rest)
-    else:
-        first.assemble(connection, entities=rest, now=now)
+        return partial(assembly.assemble, connection)
+    return partial(first.assemble, connection, now=now)
+
+
+def _judge_points(connection: psycopg.Connection, now: datetime) -> int:
+    """Hold back what points may not say of themselves, now that it is known what stands there; return how many."""
+    groups = _groups({_POINT})
+    following = groups & {*survivorship.AFTER_APPOINTMENT}
+    violations = 0
+    while found := crossing.check_again(connection, groups, scopes=crossing.POINTS):
+        first.forget_points(connection)
+        quarantine.hold_versions(connection)
+        with staging.pipelined(connection):
+            first.choose(connection, groups=sorted(groups - following), by_appointment=False, now=now)
+            first.choose(connection, groups=sorted(following), by_appointment=True, now=now)
+            survivorship.add_events(connection, crossing.STATE_GROUPS)
+        violations += found
+    return violations

@@ -88,16 +88,18 @@ def _is_sent_at_once(batch: MappedBatch) -> bool:
     return max(frame.height for frame in frames) <= staging.FEW
 
 
-def apply_journalled(connection: psycopg.Connection, part: Part) -> Outcome:
+def apply_journalled(connection: psycopg.Connection, part: Part, *, is_hurried: bool) -> Outcome:
     """Master what is journalled of several sources as one, to be judged after the commit; see judge().
 
-    Of few rows, nothing is waited for.
+    Of few rows, nothing is waited for. In a hurry, what a moved record left is not waited for either: where it is being
+    mastered, SerializationFailure is raised.
     """
-    if max(part.changes, part.transactions) > staging.FEW:
-        return _master_part(connection, parts.stage_journalled(connection, part), is_judged=False)
-    with staging.pipelined(connection):
-        connection.execute("set local plan_cache_mode = force_generic_plan")
-        return _master_part(connection, parts.stage_journalled(connection, part), is_judged=False)
+    are_few = max(part.changes, part.transactions) <= staging.FEW
+    with staging.pipelined(connection) if are_few else nullcontext():
+        if are_few:
+            connection.execute("set local plan_cache_mode = force_generic_plan")
+        staged = parts.stage_journalled(connection, part)
+        return _master_part(connection, staged, is_judged=False, is_hurried=is_hurried)
 
 
 def judge(connection: psycopg.Connection, *, notes: int) -> bool:
@@ -112,11 +114,13 @@ def judge(connection: psycopg.Connection, *, notes: int) -> bool:
     return are_noted
 
 
-def _master_part(connection: psycopg.Connection, staged: Staged, *, is_judged: bool = True) -> Outcome:
+def _master_part(
+    connection: psycopg.Connection, staged: Staged, *, is_judged: bool = True, is_hurried: bool = False
+) -> Outcome:
     """Send the steps as far as each can be sent without knowing what came of those before it."""
     violations = staged.violations
     with staging.pipelined(connection):
-        _resolve(connection)
+        _resolve(connection, is_hurried=is_hurried)
         if staged.is_partial:
             source_records.complete(connection)
         survivorship.add_events(connection, survivorship.FIRST_STAGED)
@@ -151,7 +155,7 @@ def finish(connection: psycopg.Connection) -> None:
     feed.publish(connection)
 
 
-def _resolve(connection: psycopg.Connection) -> None:
+def _resolve(connection: psycopg.Connection, *, is_hurried: bool = False) -> None:
     """Find who is who, lock it, and what each source says of it from when until when.
 
     What a change may heal is looked for again under the lock: others may have held something back meanwhile.
@@ -159,9 +163,9 @@ def _resolve(connection: psycopg.Connection) -> None:
     with staging.pipelined(connection):
         healing.stage(connection)
         identity.resolve(connection)
-        identity.lock(connection)
+        identity.lock(connection, is_hurried=is_hurried)
         healed = healing.stage(connection)
-        source_records.fetch(connection)
+        source_records.fetch(connection, is_hurried=is_hurried)
         if healed.fetchone() != (0,):
             identity.resolve(connection)
             identity.lock_more(connection)
@@ -217,7 +221,7 @@ def _choose(connection: psycopg.Connection, *, is_checked: bool) -> int:
     at_point = groups & {*survivorship.AT_POINT}
     with staging.pipelined(connection):
         if at_point:
-            survivorship.add_asides(connection, survivorship.AT_POINT)
+            survivorship.add_asides(connection)
         if at_point or groups & {*survivorship.FIRST}:
             survivorship.choose(connection, groups=survivorship.FIRST, by_appointment=False)
         if at_point:

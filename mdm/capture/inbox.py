@@ -134,7 +134,7 @@ class Waits:
 
 
 class Gathered:
-    """Batches that are taken out one after the other to be mastered as one: journalled as they come, staged at the end.
+    """Batches that are taken out one after the other to be mastered as one: journalled as they come, then staged.
 
     Among each other, their transactions stand by when they were committed, whichever came first.
     """

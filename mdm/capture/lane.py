@@ -161,7 +161,7 @@ class Lane:
         if checkpoint.lock_workers(hub, gathered.source_ids) != _workers(gathered.batches):
             raise TurnLost
         if gathered.changes:
-            mastering.apply_journalled(hub, gathered)
+            mastering.apply_journalled(hub, gathered, is_hurried=turn.is_first_try)
             self._captured.at(Point.PART_MASTERED)
             turn.end_soon([waiting.put_no for waiting in taken])
             mastering.finish(hub)

@@ -39,6 +39,11 @@ class Turn:
         """What the turn before this one has taken; nothing once that has ended."""
         return self._turns.in_hand
 
+    @property
+    def is_first_try(self) -> bool:
+        """Whether nothing has failed since a turn was committed."""
+        return self._turns.failures_in_a_row == 0
+
     def __enter__(self) -> Self:
         self._turns.gathering.acquire()
         self._is_gathering, self._failures_before = True, self._turns.failures

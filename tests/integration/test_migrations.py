@@ -105,16 +105,32 @@ def test_every_constraint_of_the_schema_has_a_name_of_ours(hub_dsn: str, schema:
 def test_what_is_left_to_assemble_survives_the_migrations_of_its_list(hub_dsn: str) -> None:
     with db.connect(hub_dsn) as connection:
         connection.execute(
-            "insert into golden.loaded (pass, is_batch, golden_ids) values (0, true, '{7,8}'), (0, false, '{8,9}')"
+            "insert into golden.golden_record (golden_id, entity, created_at) values"
+            " (6, 'address', now()), (7, 'contract', now()), (8, 'meter', now()), (9, 'metering_point', now())"
         )
+        connection.execute(
+            "insert into golden.loaded (pass, is_batch, golden_ids, point_ids) values"
+            " (0, true, '{6,7}', '{}'), (1, false, '{8,9,10}', '{9,null,9}')"
+        )
+    listed = "select pass, is_batch, golden_id from golden.loaded, unnest(golden_ids) golden_id order by golden_id"
     with db.engine(hub_dsn).connect() as session:
         configuration = db.migrations()
         configuration.attributes["connection"] = session
+        command.downgrade(configuration, "0014")
+        session.commit()
+        with db.connect(hub_dsn) as connection:
+            of_0014 = connection.execute(listed).fetchall()
         command.downgrade(configuration, "0001")
-    listed = "select pass, golden_id from golden.loaded order by golden_id"
+    assert of_0014 == [(2, False, 6), (0, False, 7), (2, False, 8), (3, False, 9), (2, False, 10)]
     with db.connect(hub_dsn) as connection:
-        assert connection.execute(listed).fetchall() == [(0, 7), (0, 8), (0, 9)]
+        of_0001 = connection.execute("select pass, golden_id from golden.loaded order by golden_id").fetchall()
+    assert of_0001 == [(2, 6), (0, 7), (2, 8), (3, 9), (2, 10)]
     db.upgrade(hub_dsn)
-    listed = "select pass, is_batch, golden_id from golden.loaded, unnest(golden_ids) golden_id order by golden_id"
     with db.connect(hub_dsn) as connection:
-        assert connection.execute(listed).fetchall() == [(0, False, 7), (0, False, 8), (0, False, 9)]
+        assert connection.execute(listed).fetchall() == [
+            (0, False, 6),
+            (0, False, 7),
+            (2, False, 8),
+            (1, False, 9),
+            (1, False, 10),
+        ]

@@ -74,6 +74,18 @@ def test_a_meter_is_not_held_back_for_an_appointment_that_is_held_back_itself(hu
     assert hub.rows("select meter_id from golden.meter") == [("L1",)]
 
 
+def test_a_point_is_judged_when_it_is_known_which_meters_are_fitted(hub: Hub) -> None:
+    _load(hub, "smrs10", point(KEY, "segment", market_segment="S"), point(KEY, "profile", profile_class="1"))
+    _load(hub, "mss", meter(KEY, "L1", meter_type="N"))
+
+    _assemble(hub)
+
+    assert hub.rows("select rule, item_group from golden.quarantine") == [(30, "profile")]
+    golden = "select market_segment, profile_class, version from golden.metering_point"
+    assert hub.rows(golden) == [("S", None, 1)]
+    assert hub.rows("select meter_type from golden.meter") == [("N",)]
+
+
 def test_a_stream_that_overtakes_the_assembly_loses_nothing(hub: Hub) -> None:
     _load(hub, "smrs10", point(KEY, mpan_status="N"), point(KEY, "segment", market_segment="S"))
 

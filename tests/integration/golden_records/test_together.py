@@ -145,7 +145,7 @@ def master(hub: Hub, *takes: list[Waiting]) -> None:
     gathered = Gathered(block=parts.begin(hub.connection))
     for taken in takes:
         gathered.add(hub.connection, taken)
-    mastering.apply_journalled(hub.connection, gathered)
+    mastering.apply_journalled(hub.connection, gathered, is_hurried=True)
 
 
 def state(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
