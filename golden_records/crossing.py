@@ -313,17 +313,26 @@ BESIDE_POINTS = frozenset({Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.L
 
 
 def check(
-    connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS
+    connection: psycopg.Connection,
+    groups: AbstractSet[str],
+    *,
+    scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS,
+    is_state_known: bool = False,
 ) -> int:
-    """Put the rules across records to what is staged, FIRST groups and appointments chosen; return how many broke."""
+    """Put the rules across records to what is staged, FIRST groups and appointments chosen; return how many broke.
+
+    `is_state_known` says that the states of points are worked out, and that what was chosen of them is the same.
+    """
     queries = _queries(frozenset(groups), frozenset(scopes), registry.edition())
     if not queries:
         return 0
     with staging.pipelined(connection):
-        connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
+        if not is_state_known:
+            connection.execute(_SAID, {"groups": ["supplier", "link", "asset"]})
         with staging.frames_only(connection):  # what is stored is looked up by its key all the same
             connection.execute("set local enable_sort = off")  # keys are hashed: how many is not known beforehand
-            connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
+            if not is_state_known:
+                connection.execute(_STATE, {"groups": list(STATE_GROUPS), "judged": list(_JUDGED_GROUPS)})
             checked = [connection.execute(query) for query in queries]
             connection.execute("set local enable_sort = on")
     staging.wait(connection)

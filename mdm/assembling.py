@@ -135,13 +135,13 @@ def _judge_points(connection: psycopg.Connection, now: datetime) -> int:
     """Hold back what points may not say of themselves, now that it is known what stands there; return how many."""
     groups = _groups({_POINT})
     following = groups & {*survivorship.AFTER_APPOINTMENT}
-    violations = 0
-    while found := crossing.check_again(connection, groups, scopes=crossing.POINTS):
+    violations, is_state_known = 0, True
+    while found := crossing.check(connection, groups, scopes=crossing.POINTS, is_state_known=is_state_known):
         first.forget_points(connection)
         quarantine.hold_versions(connection)
         with staging.pipelined(connection):
             first.choose(connection, groups=sorted(groups - following), by_appointment=False, now=now)
             first.choose(connection, groups=sorted(following), by_appointment=True, now=now)
             survivorship.add_events(connection, crossing.STATE_GROUPS)
-        violations += found
+        violations, is_state_known = violations + found, False
     return violations
