@@ -204,20 +204,6 @@ def test_what_may_heal_is_never_waited_for_out_of_order(open_hub: Callable[[], H
         raise psycopg.Rollback
 
 
-def test_what_a_record_leaves_is_never_waited_for_out_of_order(open_hub: Callable[[], Hub]) -> None:
-    hub, other = open_hub(), open_hub()
-    hub.change("smrs10", address(KEY, uprn="1", text="1 HIGH ST"))
-    moved = address(KEY, uprn="2", text="2 HIGH ST")
-    with other.connection.transaction():
-        other.connection.execute("select from golden.golden_record where entity = 'address' for no key update")
-        with pytest.raises(psycopg.errors.SerializationFailure):
-            hub.change("smrs10", moved)
-
-    hub.change("smrs10", moved)
-
-    assert hub.rows("select uprn, line_1 from golden.address") == [("2", "2 HIGH ST")]
-
-
 @pytest.mark.parametrize("count", [3, 600])
 def test_keys_are_claimed_ahead_once_and_mastering_claims_no_more(hub: Hub, count: int) -> None:
     """More than some hundred are copied into the hub, fewer are inserted; a mistyped MPAN is never claimed."""

@@ -1,10 +1,12 @@
 """What waits of several sources, mastered as one, comes out as if each transaction had been mastered when it came."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 
+import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from mdm.capture.checkpoint import Move, Position, Progress
 from mdm.capture.inbox import Gathered, Waiting
 from mdm.capture.lsn import Lsn
 from tests import factories
-from tests.factories import NOW, Transaction, mpan, point
+from tests.factories import NOW, Transaction, address, mpan, point
 from tests.integration.golden_records.conftest import Hub
 from tests.integration.golden_records.test_first import Load, appointments, point_changes, sources
 
@@ -107,6 +109,22 @@ def test_batches_of_one_source_are_numbered_one_behind_the_other(hub: Hub) -> No
         )
         == "_B"
     )
+
+
+def test_in_a_hurry_what_a_record_leaves_is_not_waited_for(open_hub: Callable[[], Hub]) -> None:
+    hub, other = open_hub(), open_hub()
+    hub.change("smrs10", address(mpan(79), uprn="1", text="1 HIGH ST"))
+    with hub.connection.transaction():
+        put(hub, [("smrs10", Transaction(lsn=500, changes=[address(mpan(79), uprn="2", text="2 HIGH ST")]))])
+
+    with other.connection.transaction():
+        other.connection.execute("select from golden.golden_record where entity = 'address' for no key update")
+        with pytest.raises(psycopg.errors.SerializationFailure), hub.connection.transaction():
+            master(hub, take(hub))
+    with hub.connection.transaction():
+        master(hub, take(hub))
+
+    assert hub.rows("select uprn, line_1 from golden.address") == [("2", "2 HIGH ST")]
 
 
 def gsp(key: str, group: str) -> factories.Change:
