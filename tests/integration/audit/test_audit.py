@@ -94,7 +94,7 @@ def test_what_is_yet_to_be_judged_is_no_difference(faulty: FaultyMarket, golden:
         faulty,
         "update golden.violation set closed_at = now() where violation_id = (select min(violation_id) from"
         " golden.violation where closed_at is null) returning golden_id",
-        "update golden.violation set closed_at = null where closed_at > now() - interval '10 minutes'",
+        "update golden.violation set closed_at = null where closed_at > now() - interval '10 minutes' and note is null",
     ) as golden_id:
         missed = at(audited(faulty, Asked()), "golden")
         with db.connect(faulty.hub_dsn) as hub:
