@@ -27,7 +27,8 @@ with warnings.catch_warnings():
     from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
-_COLON = re.compile(r"(?<!:):(?!:)")  # alone; two are a cast, which SQLAlchemy lets be
+# What SQLAlchemy takes for a parameter, and the backslash that tells it that there is none.
+_TAKEN = re.compile(r"(?<![:\w\\]):(?=\w+(?![:\w]))|\\(?=:\w*(?![:\w]))")
 _ROWS = "unexpected_rows_query.row_count"
 
 # The session is opened by ourselves: Great Expectations knows no address and no password.
@@ -70,7 +71,7 @@ def query_of(violated: str) -> str:
 
     It fills in what stands in braces, and SQLAlchemy what follows a colon: the condition's own are kept from both.
     """
-    condition = _COLON.sub(r"\\:", violated.replace("{", "{{").replace("}", "}}"))
+    condition = _TAKEN.sub(r"\\\g<0>", violated.replace("{", "{{").replace("}", "}}"))
     return f"select distinct record from {{batch}} where ({condition})"
 
 
