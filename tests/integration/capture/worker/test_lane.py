@@ -49,8 +49,12 @@ def is_empty(rig: Rig) -> bool:
     )
 
 
-def handed_over(make_rig: Callable[[], Rig]) -> list[Rig]:
-    """Return two sources whose points are the same, loaded, with workers that hand over what comes."""
+@contextmanager
+def handed_over(make_rig: Callable[[], Rig]) -> Iterator[list[Rig]]:
+    """Give two sources whose points are the same, loaded, with workers that hand over what comes.
+
+    While the block runs, nothing of it is mastered.
+    """
     rigs = [make_rig(), make_rig()]
     for rig in rigs:
         rig.fill(20)
@@ -59,12 +63,11 @@ def handed_over(make_rig: Callable[[], Rig]) -> list[Rig]:
             rig.start()
         for rig in rigs:
             rig.await_agreement(60)
-    return rigs
+        yield rigs
 
 
 def test_what_waits_of_two_sources_is_mastered_in_one_transaction(make_rig: Callable[[], Rig]) -> None:
-    rigs = handed_over(make_rig)
-    with lane_held(rigs[0]):
+    with handed_over(make_rig) as rigs:
         for rig, tariff in zip(rigs, ("A1", "B1"), strict=True):
             retariff(rig, tariff)
         wait_for(lambda: waiting(rigs[0]) == 2)
@@ -126,10 +129,9 @@ def test_what_a_killed_keeper_mastered_and_did_not_judge_is_judged_by_the_next(m
 
 
 def test_what_is_refused_is_held_back_by_its_own_worker_and_the_rest_passes(make_rig: Callable[[], Rig]) -> None:
-    good, bad = handed_over(make_rig)
-    good.hub.execute(REFUSE)
     refused = mpan_list(0, 20)[3]
-    with lane_held(good):
+    with handed_over(make_rig) as (good, bad):
+        good.hub.execute(REFUSE)
         retariff(good, "OK1")
         bad.source.execute(
             "update tariff set tariff = 'BAD' where effective_from = '2021-01-01' and mpan = %s", [refused]
