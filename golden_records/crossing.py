@@ -130,7 +130,7 @@ _POINT = f"""
     from (select distinct golden_id, tx from stage_event
           where entity = 'metering_point' and not is_aside
             and item_group in ({", ".join(repr(group) for group in _JUDGED_GROUPS)})
-            and {doubting.judged("golden_id", step=1)}) u
+            and {doubting.judged("golden_id", Scope.POINT)}) u
     left join stage_state st on st.golden_id = u.golden_id and st.tx = u.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = u.golden_id offset 0) g on true"""
 
@@ -141,7 +141,7 @@ _SUPPLIER_PERIOD = f"""
     left join lateral ({
     asof.EARLIER_PERIODS.format(records=asof.staged_records("r.golden_id", "supplier", told="sp.told"), record="r")
 }) o on true
-    where r.op = 'u' and r.item_group = 'supplier' and {doubting.judged("r.golden_id", step=1)}"""
+    where r.op = 'u' and r.item_group = 'supplier' and {doubting.judged("r.golden_id", Scope.SUPPLIER_PERIOD)}"""
 
 _PARTNER = {"state": "sl", "golden": "l"}
 _LINK = f"""
@@ -168,7 +168,7 @@ _LINK = f"""
     left join stage_state sl on sl.golden_id = r.partner_id and sl.tx = r.tx
     left join lateral (select * from golden.metering_point g where g.golden_id = r.golden_id offset 0) g on true
     left join lateral (select * from golden.metering_point l where l.golden_id = r.partner_id offset 0) l on true
-    where {doubting.judged("r.golden_id", step=1)} or {doubting.judged("r.partner_id", step=1)}"""
+    where {doubting.judged("r.golden_id", Scope.LINK)} or {doubting.judged("r.partner_id", Scope.LINK)}"""
 
 # Few points are terminated or disconnected, and few of the records are theirs.
 _RECORD_AT_POINT = f"""
@@ -179,13 +179,13 @@ _RECORD_AT_POINT = f"""
                     where s.golden_id = g.golden_id and s.item_group = 'registration') as until_tx,
                    g.mpan_status, g.disconnection_date
             from (select distinct coalesce(point_id, golden_id) as golden_id from stage_version
-                  where op = 'u' and {doubting.judged("coalesce(point_id, golden_id)", step=1)}) u
+                  where op = 'u' and {doubting.judged("coalesce(point_id, golden_id)", Scope.RECORD_AT_POINT)}) u
             cross join lateral (select * from golden.metering_point g where g.golden_id = u.golden_id offset 0) g
             union all
             select golden_id, tx, lead(tx) over (partition by golden_id order by tx), item_values ->> 'mpan_status',
                    (item_values ->> 'disconnection_date')::date
             from stage_survivor where item_group = 'registration'
-        ) p where mpan_status in ('T', 'X') and {doubting.judged("golden_id", step=1)}
+        ) p where mpan_status in ('T', 'X') and {doubting.judged("golden_id", Scope.RECORD_AT_POINT)}
     )
     select r.source_id, r.seq, r.source_key, r.item_group,
            (r.effective_from at time zone 'Europe/London')::date as first_day,
@@ -285,7 +285,7 @@ _APPOINTMENT_AT_POINT = f"""
                (s.item_values ->> 'appointed_from')::date as appointed_from
         from stage_survivor s
         where s.item_group = 'appointment' and not s.is_aside and s.item_values is not null
-          and {doubting.judged("s.golden_id", step=2)} and exists (
+          and {doubting.judged("s.golden_id", Scope.APPOINTMENT_AT_POINT)} and exists (
             select from stage_version v where v.golden_id = s.golden_id and v.tx = s.tx
                 and v.item_group = s.item_group and v.op = 'u' and v.source_id <> 0 and {_FROM_RECORD})
         offset 0) s
@@ -306,17 +306,28 @@ _APPOINTMENT_AT_POINT = f"""
     left join lateral (select * from golden.metering_point g where g.golden_id = s.point_id offset 0) g on true"""
 
 
+# The rows of each scope, the groups of items of which any must be staged (None: whatever is), and whether they are what
+# survived, not records.
+_PUT: dict[Scope, tuple[str, AbstractSet[str] | None, bool]] = {
+    Scope.POINT: (_POINT, {*_JUDGED_GROUPS}, True),
+    Scope.RECORD_AT_POINT: (_RECORD_AT_POINT, None, False),
+    Scope.SUPPLIER_PERIOD: (_SUPPLIER_PERIOD, {"supplier"}, False),
+    Scope.LINK: (_LINK, {"link"}, False),
+    Scope.APPOINTMENT_AT_POINT: (_APPOINTMENT_AT_POINT, {"appointment"}, True),
+    Scope.METER_AT_POINT: (_METER_AT_POINT, {"asset"}, False),
+    Scope.PROVIDER: (_PROVIDER, {"provider"}, False),
+}
+ALL = frozenset(_PUT)
+"""The scopes whose rules are put here."""
 POINTS = frozenset({Scope.POINT})
-"""The scopes of what a point says of itself; a rule asks for the meters that are fitted there."""
-BESIDE_POINTS = frozenset({Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK}).union(*doubting.STEPS[1:])
-"""All other scopes."""
+"""What a point says of itself; a rule asks which meters are fitted there."""
 
 
 def check(
     connection: psycopg.Connection,
     groups: AbstractSet[str],
     *,
-    scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS,
+    scopes: AbstractSet[Scope] = ALL,
     is_state_known: bool = False,
 ) -> int:
     """Put the rules across records to what is staged, FIRST groups and appointments chosen; return how many broke.
@@ -346,9 +357,7 @@ where b.severity = 'E' and v.source_id = b.source_id and v.seq = b.change_no and
 """
 
 
-def check_again(
-    connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = POINTS | BESIDE_POINTS
-) -> int:
+def check_again(connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = ALL) -> int:
     """Do the same once more, as for the first time: what was waited for may have come meanwhile."""
     with staging.pipelined(connection):
         connection.execute(_FORGET)
@@ -357,47 +366,31 @@ def check_again(
         return check(connection, groups, scopes=scopes)
 
 
-_OF_RECORDS = (
-    (Scope.SUPPLIER_PERIOD, _SUPPLIER_PERIOD, {"supplier"}),
-    (Scope.LINK, _LINK, {"link"}),
-)
-_OF_METERS = ((Scope.METER_AT_POINT, _METER_AT_POINT, {"asset"}), (Scope.PROVIDER, _PROVIDER, {"provider"}))
-
-
 @cache
 def _queries(groups: frozenset[str], scopes: frozenset[Scope], _edition: int) -> tuple[str, ...]:
-    """Return the steps: what makes the state of points and suppliers, then appointments, then meters, each on those."""
-    put = [
-        [
-            (Scope.RECORD_AT_POINT, _broken(Scope.RECORD_AT_POINT, _RECORD_AT_POINT)),
-            *((scope, _broken(scope, rows)) for scope, rows, read in _OF_RECORDS if groups & read),
-            *([(Scope.POINT, _broken_survivor(Scope.POINT, _POINT))] if groups & {*_JUDGED_GROUPS} else []),
-        ],
-        [(Scope.APPOINTMENT_AT_POINT, _broken_survivor(Scope.APPOINTMENT_AT_POINT, _APPOINTMENT_AT_POINT))]
-        if "appointment" in groups
-        else [],
-        [(scope, _broken(scope, rows)) for scope, rows, read in _OF_METERS if groups & read],
+    """Return a statement for each step of which anything is to be put; each but the first only where none spoke yet."""
+    steps = [
+        " union all ".join(filter(None, (_broken(scope, groups) for scope in step if scope in scopes)))
+        for step in doubting.STEPS
     ]
-    steps = [" union all ".join(query for scope, query in step if query and scope in scopes) for step in put]
-    guards = ("", f"where {_UNDISTURBED}", f"where {_UNDISTURBED}")
     return tuple(
-        f"{checks.INSERT} {asof.SAID} select * from ({step}) put {guard}"
-        for step, guard in zip(steps, guards, strict=True)
-        if step
+        f"{checks.INSERT} {asof.SAID} select * from ({query}) put {f'where {_UNDISTURBED}' if place else ''}"
+        for place, query in enumerate(steps)
+        if query
     )
 
 
-def _broken(scope: Scope, rows: str) -> str:
+def _broken(scope: Scope, groups: frozenset[str]) -> str:
+    rows, read, are_survivors = _PUT[scope]
     rules = checks.values(scope)
-    return _BROKEN.format(rows=rows, rules=rules) if rules else ""
-
-
-def _broken_survivor(scope: Scope, rows: str) -> str:
-    rules = checks.values(scope)
-    groups = ", ".join(
+    if not rules or (read is not None and not groups & read):
+        return ""
+    if not are_survivors:
+        return _BROKEN.format(rows=rows, rules=rules)
+    of_rules = ", ".join(
         f"({rule.code}, '{group}')" for rule in registry.list_of_scope(scope) for group in groups_of(rule.items)
     )
-    return _BROKEN_SURVIVOR.format(rows=rows, rules=rules, groups=groups) if rules else ""
+    return _BROKEN_SURVIVOR.format(rows=rows, rules=rules, groups=of_rules)
 
 
 def groups_of(items: tuple[str, ...]) -> list[str]:

@@ -7,27 +7,29 @@ from rules import registry
 from rules.model import Scope
 
 STEPS = (
-    frozenset({Scope.POINT, Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK}),
-    frozenset({Scope.APPOINTMENT_AT_POINT}),
-    frozenset({Scope.METER_AT_POINT, Scope.PROVIDER}),
+    (Scope.POINT, Scope.RECORD_AT_POINT, Scope.SUPPLIER_PERIOD, Scope.LINK),
+    (Scope.APPOINTMENT_AT_POINT,),
+    (Scope.METER_AT_POINT, Scope.PROVIDER),
 )
-"""The scopes in the order in which their rules are put by crossing: those of a step once none before it speaks."""
+"""The scopes in the order in which crossing puts their rules: those of a step once none before it speaks."""
+
+_STEP_OF = {scope: step for step, scopes in enumerate(STEPS, start=1) for scope in scopes}
 
 
-def judged(golden_id: str, *, step: int = len(STEPS)) -> str:
-    """Write whether the rules of a step, at most, are to be put to what is said of a golden record.
+def judged(golden_id: str, scope: Scope = STEPS[-1][-1]) -> str:
+    """Write whether the rules of a scope, and of those before it, are to be put to what is said of a golden record.
 
     Where a rule of an earlier step spoke, those of this one have not been put to anything yet.
     """
-    return f"""
-        (exists (select from stage_doubted where judged_steps < {step}) or {staging.DOUBTED.format(golden_id)})"""
+    unput = f"exists (select from stage_doubted where judged_steps < {_STEP_OF[scope]})"
+    return f"({unput} or {staging.DOUBTED.format(golden_id)})"
 
 
 # What is held back takes with it what was chosen and judged of its golden record, of the point where that stands or
 # stood, and of all that this part says of what stands there.
 _DOUBT = """
 with broken as (
-    select v.golden_id, v.prior_golden_id, v.point_id from stage_violation b
+    select v.golden_id, v.prior_golden_id, v.point_id, b.rule from stage_violation b
     join stage_version v on v.source_id = b.source_id and v.seq = b.change_no and v.source_key = b.source_key
         and v.item_group = b.item_group
     where b.severity = 'E'
@@ -42,9 +44,8 @@ with broken as (
     where g.metering_point_id is not null
 )
 insert into stage_doubted
-select golden_id, (select coalesce(min(r.step), %(steps)s) from stage_violation v
-                   join unnest(%(rules)s::int[], %(of_steps)s::int[]) r (rule, step) using (rule)
-                   where v.severity = 'E') from (
+select golden_id, (select coalesce(min(step), %(steps)s) from broken
+                   join unnest(%(rules)s::int[], %(of_steps)s::int[]) r (rule, step) using (rule)) from (
     select golden_id from doubted
     union select v.golden_id from stage_version v where v.point_id in (select golden_id from doubted)
     union select golden_id from stage_survivor
@@ -56,16 +57,11 @@ select golden_id, (select coalesce(min(r.step), %(steps)s) from stage_violation 
 
 def begin(connection: psycopg.Connection) -> None:
     """Have what the noted records may change looked at again, once some are held back, and nothing else."""
-    placed = [
-        (rule.code, step)
-        for rule in registry.RULES.values()
-        for step, scopes in enumerate(STEPS, start=1)
-        if rule.scope in scopes
-    ]
-    rules, of_steps = zip(*placed, strict=True)
+    step_of = {rule.code: _STEP_OF[rule.scope] for rule in registry.RULES.values() if rule.scope in _STEP_OF}
+    steps = {"rules": [*step_of], "of_steps": [*step_of.values()], "steps": len(STEPS)}
     with staging.pipelined(connection), staging.frames_only(connection):
         end(connection)  # what the round before had looked at again is as sure by now as all else
-        connection.execute(_DOUBT, {"rules": list(rules), "of_steps": list(of_steps), "steps": len(STEPS)})
+        connection.execute(_DOUBT, steps)
 
 
 def end(connection: psycopg.Connection) -> None:

@@ -83,7 +83,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     violations = 0
     while found := _choose_first(connection, groups, now):
         if identity.lock_awaited(connection) and not (
-            found := crossing.check_again(connection, groups, scopes=crossing.BESIDE_POINTS)
+            found := crossing.check_again(connection, groups, scopes=crossing.ALL - crossing.POINTS)
         ):
             break
         quarantine.hold_versions(connection)
@@ -114,7 +114,7 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
         first.choose(connection, groups=chosen, by_appointment=False, now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
-        return crossing.check(connection, groups, scopes=crossing.BESIDE_POINTS)
+        return crossing.check(connection, groups, scopes=crossing.ALL - crossing.POINTS)
 
 
 def _begin_writing(

@@ -187,8 +187,10 @@ def _master(
     while found := _choose(connection, is_checked=is_checked and not is_decided):
         doubting.begin(connection)
         is_doubted = True
-        if identity.lock_awaited(connection) and not (found := _check_again(connection)):
-            break
+        if identity.lock_awaited(connection):
+            if not (found := _check_again(connection)):
+                break
+            doubting.begin(connection)  # it may be another record by now
         quarantine.hold_versions(connection)
         source_records.span(connection)
         survivorship.restart(connection)

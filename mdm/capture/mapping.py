@@ -63,9 +63,7 @@ _DELETED = {name: pl.lit(None, dtype=dtype) for name, dtype in RECORD_SCHEMA.ite
 _LONGEST_SOURCE_KEY = 2_000  # bytes; three hundred characters and a digest stand for a longer one
 _FEW = 500  # keys that are quicker looked through one by one
 
-pl.Series(
-    np.empty(0)
-)  # Polars loads NumPy with its first array; two threads of a load that are first at once would fail
+pl.Series(np.empty(0))  # loads NumPy into Polars: two threads of a load that are first at once would fail
 
 # Our own columns beside a source's: a source column cannot be taken for one.
 _CHANGE_NO, _TX, _OP, _UNCHANGED = "mdm:change_no", "mdm:tx", "mdm:op", "mdm:unchanged:"
