@@ -204,6 +204,20 @@ def test_what_may_heal_is_never_waited_for_out_of_order(open_hub: Callable[[], H
         raise psycopg.Rollback
 
 
+def test_whoever_masters_a_meter_holds_the_point_where_it_stands(open_hub: Callable[[], Hub]) -> None:
+    """Else a view's row of the point that is made at the same time could miss the meter."""
+    hub, other = open_hub(), open_hub()
+    hub.change("smrs10", meter(KEY, "L1"))
+    [(meter_id, point_id)] = hub.rows("select golden_id, metering_point_id from golden.meter")
+
+    with hub.connection.transaction():
+        identity.lock_ids(hub.connection, [meter_id])
+        with pytest.raises(psycopg.errors.LockNotAvailable), other.connection.transaction():
+            other.connection.execute(
+                "select from golden.golden_record where golden_id = %s for no key update nowait", [point_id]
+            )
+
+
 @pytest.mark.parametrize("count", [3, 600])
 def test_keys_are_claimed_ahead_once_and_mastering_claims_no_more(hub: Hub, count: int) -> None:
     """More than some hundred are copied into the hub, fewer are inserted; a mistyped MPAN is never claimed."""
