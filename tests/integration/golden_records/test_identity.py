@@ -208,7 +208,7 @@ def test_whoever_masters_a_meter_holds_the_point_where_it_stands(open_hub: Calla
     """Else a view's row of the point that is made at the same time could miss the meter."""
     hub, other = open_hub(), open_hub()
     hub.change("smrs10", meter(KEY, "L1"))
-    [(meter_id, point_id)] = hub.rows("select golden_id, metering_point_id from golden.meter")
+    meter_id, point_id = (hub.value(f"select {name} from golden.meter") for name in ("golden_id", "metering_point_id"))
 
     with hub.connection.transaction():
         identity.lock_ids(hub.connection, [meter_id])
