@@ -208,7 +208,8 @@ def test_whoever_masters_a_meter_holds_the_point_where_it_stands(open_hub: Calla
     """Else a view's row of the point that is made at the same time could miss the meter."""
     hub, other = open_hub(), open_hub()
     hub.change("smrs10", meter(KEY, "L1"))
-    meter_id, point_id = (hub.value(f"select {name} from golden.meter") for name in ("golden_id", "metering_point_id"))
+    meter_id = int(str(hub.value("select golden_id from golden.meter")))
+    point_id = hub.value("select metering_point_id from golden.meter")
 
     with hub.connection.transaction():
         identity.lock_ids(hub.connection, [meter_id])
