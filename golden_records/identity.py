@@ -207,7 +207,7 @@ def lock(connection: psycopg.Connection, *, is_hurried: bool = False) -> None:
     """Lock the golden records that staged records speak of or spoke of, and the meters of appointments' points.
 
     In one order, so that workers wait for each other and never deadlock here. To look up where each record was takes a
-    tenth of the time of mastering, and nearly always it is where it was: in a hurry, only deletions are looked up.
+    twentieth of the time of mastering, and nearly always it is where it was: in a hurry, only deletions are looked up.
     """
     (LOCK_HURRIED if is_hurried else LOCK).call(connection)
 
