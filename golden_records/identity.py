@@ -254,8 +254,9 @@ def lock_awaited(connection: psycopg.Connection) -> bool:
 
 _OF_OWN = """
     with own as ({own}), point as (
-        select {point} as golden_id
-        from own join golden.source_record r using (golden_id) where r.item_group in ('appointment', 'asset')
+        select r.golden_id from own cross join lateral (
+            select {point} as golden_id from golden.source_record r
+            where r.golden_id = own.golden_id and r.item_group in ('appointment', 'asset') offset 0) r
     )
     select golden_id from own
     union all
