@@ -19,7 +19,7 @@ from tests.acceptance.supervised import Supervised
 
 KILLS = int(os.environ.get("MDM_TEST_KILLS", "50"))
 SEED = int(os.environ.get("MDM_TEST_SEED", secrets.randbelow(1_000_000)))
-POINTS = 300
+POINTS = 1_500  # so many that loads last for some kills
 RATE = 60.0  # changes a second
 PATIENCE = 240.0
 LOADING = (State.NEW, State.LOADING, State.ASSEMBLING)
