@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 NEEDS_PERSON = 3
 """Exit status of a worker whose source a person must mend."""
 
-_BETWEEN_LOCK_TRIES = 0.5
+_BETWEEN_LOCK_TRIES = 0.1  # seconds: what one try costs is nothing beside a source that nobody captures
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 15.0
 _SETTLED_AFTER = 30.0
