@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from mdm.capture import checkpoint, lane
 from mdm.capture.crashes import Point
-from tests.acceptance import journal_audit, oracle
+from tests.acceptance import journal_audit, oracle, waiting
 from tests.acceptance.installation import Installation
 from tests.acceptance.load import Load
 
@@ -105,6 +106,27 @@ def test_a_stream_that_is_killed_ends_as_one_that_is_not(installed: Installation
     installed.await_caught_up()
     installed.stop_workers()
     oracle.assert_equal(installed, loaded=loaded)
+
+
+def test_what_waits_when_the_hubs_server_is_killed_comes_again(installed: Installation) -> None:
+    """What waits to be mastered stands in unlogged tables, which a crash of the server empties."""
+    loaded = level(installed)
+    with Load(installed, seed=29, rate=RATE), installed.connect_hub() as keeper:
+        assert checkpoint.try_lock(keeper, lane.LOCK)  # so nothing that waits is mastered
+        installed.start_workers()
+        waiting.until(lambda: all_wait(installed), seconds=120, what="batches of all sources that wait")
+        put_at = installed.one("select max(put_at) from hub.inbox")
+        installed.kill_server(installed.hub)
+        installed.revive_hub()
+        assert installed.one("select count(*) from hub.inbox where put_at <= %s", put_at) == 0
+    installed.await_caught_up(revive=True)
+    installed.stop_workers()
+    oracle.assert_equal(installed, loaded=loaded)
+
+
+def all_wait(installed: Installation) -> bool:
+    """Tell whether batches of every source wait."""
+    return bool(installed.one("select count(distinct source_id) from hub.inbox") == len(SOURCES))
 
 
 @pytest.mark.parametrize("crashes", RELOAD, ids=["between marks"])
