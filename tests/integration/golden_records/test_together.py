@@ -1,6 +1,7 @@
 """What waits of several sources, mastered as one, comes out as if each transaction had been mastered when it came."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -125,6 +126,24 @@ def test_in_a_hurry_what_a_record_leaves_is_not_waited_for(open_hub: Callable[[]
         master(hub, take(hub))
 
     assert hub.rows("select uprn, line_1 from golden.address") == [("2", "2 HIGH ST")]
+
+
+def test_in_a_hurry_a_row_that_is_deleted_and_inserted_anew_moves(hub: Hub) -> None:
+    before, after = (address(mpan(80), uprn=uprn, text=text) for uprn, text in (("1", "1 HIGH ST"), ("2", "2 HIGH ST")))
+    hub.change("smrs10", before)
+    with hub.connection.transaction():
+        put(hub, [("smrs10", Transaction(lsn=600, changes=[replace(before, op="d"), replace(after, op="c")]))])
+        master(hub, take(hub))
+    assert _stands_at(hub, mpan(80)) == [("2", "2 HIGH ST")]
+    assert hub.rows("select uprn from golden.address where uprn in ('1', '2')") == [("2",)]
+
+
+def _stands_at(hub: Hub, key: str) -> Sequence[object]:
+    query = (
+        "select a.uprn, a.line_1 from golden.metering_point p join golden.crosswalk c using (golden_id)"
+        " join golden.address a on a.golden_id = p.address_id where c.key = %s"
+    )
+    return hub.rows(query, key)
 
 
 def gsp(key: str, group: str) -> factories.Change:
