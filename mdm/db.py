@@ -78,8 +78,15 @@ def connect_as(
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[Connection]:
-    """Open the one transaction of a piece of work: committed at the end, rolled back by an exception."""
-    if connection.info.transaction_status != TransactionStatus.IDLE:
+    """Open the one transaction of a piece of work: committed at the end, rolled back by an exception.
+
+    Raises OperationalError where the connection is lost: to roll back on it fails in silence, so this may be the first
+    to see it, as when work is tried again.
+    """
+    status = connection.info.transaction_status
+    if status == TransactionStatus.UNKNOWN:
+        raise psycopg.OperationalError("the connection is lost")
+    if status != TransactionStatus.IDLE:
         raise NestedTransaction("A transaction is open already on this connection. Open one at the edge alone.")
     with connection.transaction():
         yield connection

@@ -42,6 +42,16 @@ def test_a_transaction_within_another_is_refused(market_dsn: str) -> None:
         db.transaction(connection).__enter__()
 
 
+def test_work_that_is_tried_again_on_a_lost_connection_says_so(market_dsn: str) -> None:
+    """Whoever tries again has not seen that the connection is gone, but must not take that for a fault of ours."""
+    with db.connect(market_dsn) as other, db.connect(market_dsn) as connection:
+        with suppress(psycopg.errors.SerializationFailure), db.transaction(connection):
+            other.execute("select pg_terminate_backend(%s, 10000)", [connection.info.backend_pid])
+            raise psycopg.errors.SerializationFailure
+        with pytest.raises(psycopg.OperationalError, match="lost"), db.transaction(connection):
+            pass
+
+
 def test_a_missing_database_is_told_at_once(market_server: EmbeddedServer) -> None:
     with pytest.raises(DatabaseUnreachable, match="does not exist"):
         db.connect(market_server.dsn("nowhere"), wait=3600)
