@@ -1,6 +1,7 @@
 """Conflicts: every copy compared with its owner's value as declared, from the moment they differ until they agree."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -61,6 +62,23 @@ def test_copies_that_follow_one_by_one_close_their_conflicts_in_grace(hub: Hub) 
         "select opened_by, closed_by, outcome, closed_in_grace, closed_at - opened_at from golden.conflict order by 5"
     )
     assert hub.rows(told) == [("owner", "copy", "agreed", True, gap * SECOND) for gap in (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("differing", "agreeing"),
+    [
+        ("mds", []),
+        *[(one, [other]) for one, other in permutations(("mss", "msa", "mds"), 2)],
+        *[(one, sorted({"mss", "msa", "mds"} - {one})) for one in ("mss", "msa", "mds")],
+    ],
+)
+def test_whichever_of_several_copies_differs_is_found(hub: Hub, differing: str, agreeing: list[str]) -> None:
+    for source in ("smrs10", *agreeing):
+        hub.change(source, supplied("ACRE"))
+
+    hub.change(differing, supplied("BRIM"))
+
+    assert open_items(hub) == [("supplier_mpid", differing)]
 
 
 def test_a_copy_that_comes_before_its_owner_closes_when_the_owner_comes(hub: Hub) -> None:
