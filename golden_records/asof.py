@@ -43,6 +43,10 @@ _PARTIES = (
 )
 
 
+NAMING_PARTIES = {group for group, *_ in _PARTIES}
+"""The groups whose records name parties."""
+
+
 def parties(table: str, columns: str, where: str) -> str:
     """Select whom the records `r` of a table name, with these columns of theirs: mpid, party_role, on_day."""
     return " union all ".join(

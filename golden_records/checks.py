@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import polars as pl
 import psycopg
 
 from golden_records import asof, staging
@@ -54,6 +55,14 @@ _ROWS = {
                item_values ->> 'location' as location
         from stage_record s where op = 'u' and item_group = 'asset'""",
 }
+
+
+def read_by_rules() -> pl.Expr:
+    """Tell whether a record is one that rules on records read (_ROWS), as an expression over its frame."""
+    return pl.col("effective_to").is_not_null() | pl.col("item_group").is_in(_READ)
+
+
+_READ = sorted({*asof.NAMING_PARTIES, "appointment", "asset"})
 
 _RECORDS = """
 select distinct r.source_id, r.change_no, r.source_key, r.item_group, v.rule, v.severity

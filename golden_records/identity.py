@@ -164,6 +164,17 @@ def resolve(connection: psycopg.Connection) -> None:
     RESOLVE.call(connection)
 
 
+_OWNED = """
+select entity, key, golden_id from stage_key where golden_id is not null
+union select entity, alt_key, alt_golden_id from stage_key where alt_golden_id is not null
+"""
+
+
+def list_owned(connection: psycopg.Connection) -> list[tuple[str, str, int]]:
+    """Return entity, key and golden id of all keys that resolve() found."""
+    return connection.execute(_OWNED).fetchall()
+
+
 # Each golden record is looked up by itself: the staged rows are joined by hashing, however many the planner expects.
 _LOCK = """
 with touched as ({touched})

@@ -6,6 +6,7 @@ of all sources share the list. What each part of a load took in stands on it as 
 that into batches, in each of which a golden record stands once.
 """
 
+import polars as pl
 import psycopg
 
 from golden_records import rows, staging
@@ -26,6 +27,9 @@ from (select case when k.entity in ('contract', 'address') then 0 else 1 end as 
                  where r.entity in ('appointment', 'meter')) r using (entity, key)) listed
 group by pass
 """
+
+_ADD_KNOWN = "insert into golden.loaded (pass, is_batch, golden_ids, point_ids) values (%s, false, %s, %s)"
+_AT_POINT = ("appointment", "meter")
 
 # Two that begin at once: the second waits for the first here, and finds nothing left to be cut.
 _CUT = """
@@ -59,6 +63,17 @@ def add(connection: psycopg.Connection) -> None:
     """List the golden records of the staged records, and those that they refer to."""
     with staging.frames_only(connection):
         connection.execute(_ADD)
+
+
+def add_known(connection: psycopg.Connection, marked: pl.DataFrame) -> None:
+    """List the golden records of marked records (known_keys)."""
+    listed = marked.select_seq(
+        pl.when(pl.col("entity").is_in(PASSES[0])).then(0).otherwise(1).alias("pass"),
+        pl.col("key_id"),
+        pl.when(pl.col("entity").is_in(_AT_POINT)).then("point_id").alias("point_id"),
+    ).unique()
+    for (number,), part in listed.group_by("pass"):
+        connection.execute(_ADD_KNOWN, [number, part["key_id"].to_list(), part["point_id"].to_list()])
 
 
 def cut(connection: psycopg.Connection, *, stage: int, limit: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from golden_records import catalogue
+from golden_records import catalogue, rows
 
 REFERENCES = sorted({item.name for _, group in catalogue.load().groups() for item in group.items if item.reference})
 REFERRING = sorted(
@@ -44,6 +44,13 @@ POINT = end_of("(r.item_values ->> 'metering_point_id')::bigint")
 def hold(connection: psycopg.Connection) -> None:
     """Keep all merges and splits as they are until the transaction ends, as all mastering does from its start."""
     connection.execute("lock table golden.redirect in access share mode")
+
+
+def hold_none(connection: psycopg.Connection) -> bool:
+    """Hold them, and tell whether there never was any: what a key was once found to be, it is still."""
+    hold(connection)
+    query = "select not exists (select from golden.redirect) and not exists (select from golden.record_link)"
+    return bool(rows.single(connection, query))
 
 
 def list_ends(connection: psycopg.Connection, golden_ids: Sequence[int]) -> dict[int, int]:

@@ -207,7 +207,7 @@ insert into golden.source_record (golden_id, item_group, source_id, source_key, 
 select k.golden_id, r.item_group, r.source_id, r.source_key, r.effective_from, r.effective_to, {_VALUES}, r.change_id,
        k.own_id
 from stage_record r join stage_key k on k.entity = r.entity and k.key = r.key {_REFERENCES}
-order by k.golden_id, r.item_group
+order by k.golden_id, r.item_group, r.change_no
 """
 
 

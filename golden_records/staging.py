@@ -147,6 +147,7 @@ _TYPES = {
     "committed_at": "timestamptz",
     "put_no": "bigint",
     "source_id": "int",
+    "golden_id": "bigint",
     "change_id": "bigint",
     "change_no": "bigint",
     "ordinal": "bigint",
@@ -196,10 +197,15 @@ def fill(
 ) -> None:
     """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
     fitting, oversized = parted(records)
-    copy_in(connection, "stage_tx", transactions[_TRANSACTION_COLUMNS])
+    fill_transactions(connection, transactions)
     copy_in(connection, "stage_record", fitting[_RECORD_COLUMNS])
     copy_in(connection, "stage_reject", rejects[_REJECT_COLUMNS])
     copy_in(connection, "stage_reject", oversized[_REJECT_COLUMNS])
+
+
+def fill_transactions(connection: psycopg.Connection, transactions: pl.DataFrame) -> None:
+    """COPY the frame of transactions alone."""
+    copy_in(connection, "stage_tx", transactions[_TRANSACTION_COLUMNS])
 
 
 def parted(records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

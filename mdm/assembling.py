@@ -4,14 +4,17 @@ Golden records of which there is no version yet get their first one by a shorter
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+import polars as pl
 import psycopg
 
 from golden_records import (
     assembly,
     catalogue,
+    checks,
     conflicts,
     crossing,
     due,
@@ -19,7 +22,9 @@ from golden_records import (
     healing,
     identity,
     loaded,
+    loaded_records,
     quarantine,
+    redirects,
     source_records,
     staging,
     survivorship,
@@ -37,13 +42,35 @@ _POINT = "metering_point"
 
 
 def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
-    """Take one chunk of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`."""
-    staged = parts.stage(connection, batch)
-    identity.resolve(connection)
-    source_records.write_loaded(connection)
-    loaded.add(connection)
+    """Take one part of a snapshot in: journal, rules on records, identity, source records; mastered by `assemble`.
+
+    Records that are marked with the golden ids of their keys (known_keys) are copied, the others are looked at.
+    """
+    none = batch.records.clear()
+    if "key_id" not in none.columns or not redirects.hold_none(connection):
+        return _load(connection, batch, plain=none, careful=batch.records)
+    plain, careful = loaded_records.part(connection, batch.records, source_id=batch.source_id)
+    try:
+        with connection.transaction():  # a savepoint
+            return _load(connection, batch, plain=plain, careful=careful)
+    except psycopg.errors.UniqueViolation:  # a source has two rows under one key
+        return _load(connection, batch, plain=none, careful=batch.records)
+
+
+def _load(connection: psycopg.Connection, batch: MappedBatch, *, plain: pl.DataFrame, careful: pl.DataFrame) -> Outcome:
+    staged = parts.stage(connection, replace(batch, records=careful))
+    if careful.height:
+        identity.resolve(connection)
+        source_records.write_loaded(connection)
+        loaded.add(connection)
     opening.follow(connection)
-    return Outcome(changes=batch.changes.height, violations=staged.violations, touched_points=0)
+    violations = staged.violations
+    if plain.height:
+        read = replace(batch, records=plain.filter(checks.read_by_rules()), rejects=batch.rejects.clear())
+        violations += parts.check_apart(connection, read, block=staged.block)
+        opening.follow(connection)
+        loaded_records.copy(connection, plain, source_id=batch.source_id, block=staged.block)
+    return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
 
 def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: datetime) -> int | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import psycopg
 
-from golden_records import checks, identity, quarantine, staging
+from golden_records import checks, identity, known_keys, quarantine, staging
 from golden_records.identity import Key
+from golden_records.known_keys import Owned
 from mdm import parts
 from mdm.batches import MappedBatch
 
@@ -30,13 +32,30 @@ def claim(connection: psycopg.Connection, batch: MappedBatch) -> None:
     unknown = identity.find_unknown(connection, frozenset().union(*presented))
     if not unknown:
         return
-    chosen = [not unknown.isdisjoint(keys) for keys in presented]
+    _claim(connection, batch, [not unknown.isdisjoint(keys) for keys in presented])
+
+
+def claim_loaded(connection: psycopg.Connection, batch: MappedBatch, chosen: Sequence[bool]) -> list[Owned]:
+    """Claim the keys that the chosen ones of a load's marked records present, in a transaction of its own, too.
+
+    Returns whose they are, but for those that a rule speaks against.
+    """
+    _claim(connection, replace(batch, records=known_keys.with_unknown_references(batch.records)), chosen, is_dated=True)
+    return identity.list_owned(connection)
+
+
+def _claim(
+    connection: psycopg.Connection, batch: MappedBatch, chosen: Sequence[bool], *, is_dated: bool = False
+) -> None:
+    """Put the rules on keys to the chosen records' and claim the others; by the day of their transaction if dated."""
     connection.execute("set local synchronous_commit = off")
     is_few = sum(chosen) <= staging.FEW
     if is_few:
         connection.execute("set local plan_cache_mode = force_generic_plan")
     with staging.pipelined(connection) if is_few else nullcontext():
         parts.prepare(connection)
+        if is_dated:
+            parts.stage_transactions(connection, batch)
         staging.fill_keys(connection, batch.records, chosen, source_id=batch.source_id)
         checks.check_records(connection)
         quarantine.drop_violating(connection)

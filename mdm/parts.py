@@ -70,6 +70,7 @@ class Staged:
     """What was journalled and staged of one part, or of several at once."""
 
     changes: int
+    block: int
     is_partial: bool
     violations: int
 
@@ -95,21 +96,46 @@ def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
     block = begin(connection)
     source = {"source_id": batch.source_id, "block": block}
     journal.record(connection, batch.changes, batch.transactions, **source)
-    staging.fill(
-        connection,
-        transactions=_of_source(batch.transactions, batch.source_id),
-        records=_marked(batch.records, **source),
-        rejects=_marked(batch.rejects, **source),
-    )
+    _fill(connection, batch, block)
     truncates = batch.changes["op"] == "t"
     if truncates.any():
         for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
             source_records.stage_truncated(connection, change)
     return Staged(
         changes=batch.changes.height,
+        block=block,
         is_partial=bool(batch.records["is_partial"].any()),
         violations=_check(connection, [batch.source_id], block=block, changes=batch.changes.height),
     )
+
+
+def check_apart(connection: psycopg.Connection, batch: MappedBatch, *, block: int) -> int:
+    """Stage records alone of a part that stage() has journalled, and hold back what fails on its own.
+
+    Returns the count of violations. What the part renews or withdraws is closed already.
+    """
+    prepare(connection)
+    _fill(connection, batch, block)
+    with staging.pipelined(connection):
+        checks.check_records(connection)
+        found = quarantine.look(connection, [batch.source_id])
+        quarantine.hold_records(connection, found)
+        return found.violations
+
+
+def _fill(connection: psycopg.Connection, batch: MappedBatch, block: int) -> None:
+    source = {"source_id": batch.source_id, "block": block}
+    staging.fill(
+        connection,
+        transactions=_of_source(batch.transactions, batch.source_id),
+        records=_marked(batch.records, **source),
+        rejects=_marked(batch.rejects, **source),
+    )
+
+
+def stage_transactions(connection: psycopg.Connection, batch: MappedBatch) -> None:
+    """Stage the transactions of a batch alone."""
+    staging.fill_transactions(connection, _of_source(batch.transactions, batch.source_id))
 
 
 def stage_ahead(connection: psycopg.Connection, part: Part) -> None:
@@ -123,7 +149,7 @@ def stage_journalled(connection: psycopg.Connection, part: Part) -> Staged:
     if not part.is_staged:
         stage_ahead(connection, part)
     violations = _hold(connection, sorted(part.source_ids), block=part.block, changes=part.changes)
-    return Staged(changes=part.changes, is_partial=part.is_partial, violations=violations)
+    return Staged(changes=part.changes, block=part.block, is_partial=part.is_partial, violations=violations)
 
 
 def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:

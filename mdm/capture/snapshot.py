@@ -5,15 +5,17 @@ What the snapshot shows and what the slot then sends make up every row, once. Ea
 
 import queue
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
-from mdm import assembling, db, mastering
+from golden_records.known_keys import KnownKeys
+from mdm import assembling, claiming, db, mastering
 from mdm.batches import MappedBatch
 from mdm.capture import checkpoint, chunks, isolating, loads, mapping
 from mdm.capture.capturing import Captured
@@ -51,6 +53,7 @@ class InitialLoad:
     _chunks: queue.SimpleQueue[Chunk] = field(default_factory=queue.SimpleQueue)
     _numbering: threading.Lock = field(default_factory=threading.Lock)
     _next_ordinal: int = 1
+    _keys: KnownKeys = field(default_factory=KnownKeys)
     _failures: list[BaseException] = field(default_factory=list)
     _log: LoadLog = field(init=False)
 
@@ -102,7 +105,8 @@ class InitialLoad:
         self.captured.at(Point.CHUNK_READ)
         place = self._place(rows.height)
         mapped = mapper.map(chunks.as_batch(table.relation, rows, place))
-        retried(partial(self._master, hub, chunk, mapped), source=self.captured.name)
+        marked = self._marked(hub, mapped)
+        retried(partial(self._master, hub, chunk, marked), source=self.captured.name)
         self.captured.at(Point.CHUNK_COMMITTED)
         statistics.renew(hub, changed_share=1.0)
         self._log.write(hub)
@@ -113,6 +117,22 @@ class InitialLoad:
             first = self._next_ordinal
             self._next_ordinal += rows
         return Place(commit_lsn=self.exported.commit_lsn, first_ordinal=first, committed_at=self.exported.taken_at)
+
+    def _marked(self, hub: Connection, mapped: MappedBatch) -> MappedBatch:
+        """Give records the golden ids of their keys; what nobody has met yet is claimed."""
+        marked = replace(mapped, records=self._keys.mark(mapped.records))
+        unknown = self._keys.present_unknown(marked.records)
+        if not unknown.any():
+            return marked
+        retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
+        return replace(mapped, records=self._keys.mark(mapped.records))
+
+    def _claim(self, hub: Connection, marked: MappedBatch, chosen: Sequence[bool]) -> None:
+        """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
+        with suppress(*isolating.REFUSED):
+            with db.transaction(hub):
+                owned = claiming.claim_loaded(hub, marked, chosen)
+            self._keys.learn(owned)
 
     def _master(self, hub: Connection, chunk: Chunk, mapped: MappedBatch) -> None:
         with db.transaction(hub):

@@ -1,0 +1,74 @@
+"""Source records of an initial load whose keys are known: copied as they are, without anything being looked up.
+
+Their keys were claimed and have passed the rules on keys before. They are put to the rules on records here, those of
+them that such a rule reads, and what a rule speaks against is held back and not copied.
+"""
+
+import polars as pl
+import psycopg
+
+from golden_records import journal, known_keys, loaded, staging
+
+_HELD = "select source_key, item_group from golden.quarantine where closed_at is null and source_id = %s"
+_REFUSED = "select distinct source_key, item_group from stage_violation where severity = 'E'"
+_NAME = ["source_key", "item_group"]
+
+# No quote within a text stands bare, so that nothing else looks like a member that is null.
+_NULL = r'"[a-z0-9_]+": ?null(, ?)?'
+
+_COPIED = [
+    "golden_id",
+    "item_group",
+    "source_id",
+    "source_key",
+    "effective_from",
+    "effective_to",
+    "item_values",
+    "change_id",
+]
+
+
+def part(connection: psycopg.Connection, marked: pl.DataFrame, *, source_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part marked records into those that can be copied and those that have to be looked at.
+
+    What has a key or reference that is not known, is too long, or renews what is held back, has to be looked at.
+    """
+    fitting, oversized = staging.parted(marked)
+    is_known = pl.col("key_id").is_not_null() & ~known_keys.refer_to_unknown()
+    held = _names(connection, _HELD, source_id)
+    known = fitting.filter(is_known)
+    careful = [fitting.filter(~is_known), known.join(held, on=_NAME, how="semi"), oversized.select(marked.columns)]
+    return known.join(held, on=_NAME, how="anti") if held.height else known, pl.concat(careful)
+
+
+def copy(connection: psycopg.Connection, plain: pl.DataFrame, *, source_id: int, block: int) -> None:
+    """Copy records into golden.source_record but for those that a rule was just found to speak against, and list them.
+
+    A row that stands already, or two under one key, raise UniqueViolation.
+    """
+    refused = _names(connection, _REFUSED)
+    kept = plain.join(refused, on=_NAME, how="anti") if refused.height else plain
+    copied = kept.sort("key_id", "item_group").with_columns_seq(
+        pl.col("key_id").alias("golden_id"), pl.lit(source_id).alias("source_id"), _values().alias("item_values")
+    )
+    changes = journal.change_ids(copied["change_no"], block=block, source_id=source_id)
+    staging.copy_in(connection, "golden.source_record", copied.hstack([changes])[_COPIED])
+    loaded.add_known(connection, kept)
+
+
+def _names(connection: psycopg.Connection, query: str, *parameters: int) -> pl.DataFrame:
+    """Return the source keys and groups of records that a query finds."""
+    found = connection.execute(query, parameters or None).fetchall()
+    return pl.DataFrame(found, schema=dict.fromkeys(_NAME, pl.String), orient="row")
+
+
+def _values() -> pl.Expr:
+    """Write the items without those that are null, and the ids of what is referred to, as a JSON object."""
+    referred = {
+        "metering_point_id": pl.when(pl.col("entity") != "metering_point").then("point_id"),
+        "address_id": pl.when(pl.col("item_group") == "site").then("address_id"),
+        "contract_id": pl.col("contract_id"),
+    }
+    said = pl.col("item_values").str.replace_all(_NULL, "").str.strip_suffix("}").str.strip_chars_end(", ")
+    members = [pl.format(f',"{name}":{{}}', golden_id).fill_null("") for name, golden_id in referred.items()]
+    return pl.concat_str(said, *members, pl.lit("}")).str.replace(r"^\{,", "{")
