@@ -8,10 +8,13 @@ import polars as pl
 import psycopg
 
 from golden_records import journal, known_keys, loaded, staging
+from golden_records.known_keys import REFERENCES
 
 _HELD = "select source_key, item_group from golden.quarantine where closed_at is null and source_id = %s"
 _REFUSED = "select distinct source_key, item_group from stage_violation where severity = 'E'"
 _NAME = ["source_key", "item_group"]
+
+_ITEMS = {"point_id": "metering_point_id", "address_id": "address_id", "contract_id": "contract_id"}
 
 # No quote within a text stands bare, so that nothing else looks like a member that is null.
 _NULL = r'"[a-z0-9_]+": ?null(, ?)?'
@@ -49,7 +52,7 @@ def copy(connection: psycopg.Connection, plain: pl.DataFrame, *, source_id: int,
     refused = _names(connection, _REFUSED)
     kept = plain.join(refused, on=_NAME, how="anti") if refused.height else plain
     copied = kept.sort("key_id", "item_group").with_columns_seq(
-        pl.col("key_id").alias("golden_id"), pl.lit(source_id).alias("source_id"), _values().alias("item_values")
+        pl.col("key_id").alias("golden_id"), pl.lit(source_id).alias("source_id"), _values(kept).alias("item_values")
     )
     changes = journal.change_ids(copied["change_no"], block=block, source_id=source_id)
     staging.copy_in(connection, "golden.source_record", copied.hstack([changes])[_COPIED])
@@ -62,13 +65,24 @@ def _names(connection: psycopg.Connection, query: str, *parameters: int) -> pl.D
     return pl.DataFrame(found, schema=dict.fromkeys(_NAME, pl.String), orient="row")
 
 
-def _values() -> pl.Expr:
+def _values(records: pl.DataFrame) -> pl.Expr:
     """Write the items without those that are null, and the ids of what is referred to, as a JSON object."""
-    referred = {
-        "metering_point_id": pl.when(pl.col("entity") != "metering_point").then("point_id"),
-        "address_id": pl.when(pl.col("item_group") == "site").then("address_id"),
-        "contract_id": pl.col("contract_id"),
-    }
-    said = pl.col("item_values").str.replace_all(_NULL, "").str.strip_suffix("}").str.strip_chars_end(", ")
-    members = [pl.format(f',"{name}":{{}}', golden_id).fill_null("") for name, golden_id in referred.items()]
-    return pl.concat_str(said, *members, pl.lit("}")).str.replace(r"^\{,", "{")
+    said, told = pl.col("item_values"), [name for name in REFERENCES if records[name].null_count() < records.height]
+    if records["item_values"].str.contains("null", literal=True).any():
+        said = said.str.replace_all(_NULL, "")
+    elif not told:
+        return said
+    members = [pl.format(f',"{_ITEMS[name]}":{{}}', _referred(name)).fill_null("") for name in told]
+    begun = said.str.strip_suffix("}").str.strip_chars_end(", ")
+    return pl.concat_str(begun, *members, pl.lit("}")).str.replace(r"^\{,", "{")
+
+
+def _referred(name: str) -> pl.Expr:
+    """Give the id that a record refers to: a point not to itself, and of the others only its site to an address."""
+    match name:
+        case "point_id":
+            return pl.when(pl.col("entity") != "metering_point").then(name)
+        case "address_id":
+            return pl.when(pl.col("item_group") == "site").then(name)
+        case _:
+            return pl.col(name)
