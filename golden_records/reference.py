@@ -8,11 +8,10 @@ from importlib import resources
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from golden_records import catalogue, rows
+from golden_records import catalogue, declarations, rows
 from golden_records.catalogue import Entity, Group, Item
 from golden_records.journal import HUB
 from rules import registry
@@ -44,7 +43,7 @@ def write_standing(connection: psycopg.Connection) -> None:
 
 def _shipped(name: str) -> list[dict[str, Any]]:
     text = resources.files("golden_records").joinpath("reference", name).read_text(encoding="utf-8")
-    entries: list[dict[str, Any]] = yaml.safe_load(text)
+    entries: list[dict[str, Any]] = declarations.read(text)
     return entries
 
 
