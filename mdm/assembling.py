@@ -58,17 +58,19 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
 
 
 def _load(connection: psycopg.Connection, batch: MappedBatch, *, plain: pl.DataFrame, careful: pl.DataFrame) -> Outcome:
-    staged = parts.stage(connection, replace(batch, records=careful))
+    """Put rules to those of the plain records that rules read, but copy all; the careful ones are staged before."""
+    read = plain.filter(checks.read_by_rules())
+    staged = parts.stage(connection, replace(batch, records=careful if careful.height else read))
+    violations = staged.violations
     if careful.height:
         identity.resolve(connection)
         source_records.write_loaded(connection)
         loaded.add(connection)
-    opening.follow(connection)
-    violations = staged.violations
-    if plain.height:
-        read = replace(batch, records=plain.filter(checks.read_by_rules()), rejects=batch.rejects.clear())
-        violations += parts.check_apart(connection, read, block=staged.block)
         opening.follow(connection)
+        apart = replace(batch, records=read, rejects=batch.rejects.clear())
+        violations += parts.check_apart(connection, apart, block=staged.block)
+    opening.follow(connection)
+    if plain.height:
         loaded_records.copy(connection, plain, source_id=batch.source_id, block=staged.block)
     return Outcome(changes=batch.changes.height, violations=violations, touched_points=0)
 
