@@ -81,7 +81,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     """
     groups = _groups(entities)
     violations = 0
-    while found := _choose_first(connection, groups, now):
+    while found := _choose_first(connection, groups, now, is_whole=not violations):  # what is held back is still stored
         if identity.lock_awaited(connection) and not (
             found := crossing.check_again(connection, groups, scopes=crossing.ALL - crossing.POINTS)
         ):
@@ -105,7 +105,7 @@ def _groups(entities: Collection[str]) -> set[str]:
     return {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
 
 
-def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
+def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime, *, is_whole: bool) -> int:
     """Choose what does not follow from appointments; return how many records break a rule by it."""
     if groups & {*survivorship.AT_POINT} and first.add_asides(connection):
         survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
@@ -114,7 +114,7 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
         first.choose(connection, groups=chosen, by_appointment=False, now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
-        return crossing.check(connection, groups, scopes=crossing.ALL - crossing.POINTS)
+        return crossing.check(connection, groups, scopes=crossing.ALL - crossing.POINTS, is_whole=is_whole)
 
 
 def _begin_writing(
