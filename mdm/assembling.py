@@ -90,7 +90,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         survivorship.clear(connection)
         violations += found
     with staging.pipelined(connection):
-        write = _begin_writing(connection, entities, groups, now)
+        write, are_alone = _begin_writing(connection, entities, groups, now)
         write(entities=[name for name in entities if name not in {"appointment", _POINT}])
         if _POINT in entities:
             violations += _judge_points(connection, now)
@@ -98,7 +98,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         conflicts.settle(connection, groups=groups)
         due.note(connection)
         unmatched.note(connection)
-    return Mastered(violations=violations, settled=None)
+    return Mastered(violations=violations, settled=None, are_checked=are_alone and not violations)
 
 
 def _groups(entities: Collection[str]) -> set[str]:
@@ -119,16 +119,19 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
 
 def _begin_writing(
     connection: psycopg.Connection, entities: Sequence[str], groups: set[str], now: datetime
-) -> Callable[..., None]:
-    """Write appointments and choose what follows from them; return how the rest is to be written."""
+) -> tuple[Callable[..., None], bool]:
+    """Write appointments and choose what follows from them.
+
+    Return how the rest is to be written, and whether nothing else follows from them.
+    """
     first.assemble(connection, entities=[name for name in entities if name == "appointment"], now=now)
     survivorship.propagate_appointments(connection)
     following = sorted(groups & {*survivorship.AFTER_APPOINTMENT})
     first.choose(connection, groups=following, by_appointment=True, now=now)
     if survivorship.are_followed(connection):  # to points that are there already, as when a source is loaded later
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        return partial(assembly.assemble, connection)
-    return partial(first.assemble, connection, now=now)
+        return partial(assembly.assemble, connection), False
+    return partial(first.assemble, connection, now=now), True
 
 
 def _judge_points(connection: psycopg.Connection, now: datetime) -> int:
