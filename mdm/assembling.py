@@ -52,6 +52,7 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own that ends with
     mastering.finish.
     """
+    connection.execute("set local plan_cache_mode = force_generic_plan")  # batches are alike
     stage = after >> _PASS_BITS
     if loaded.cut(connection, stage=stage, limit=limit):
         return stage << _PASS_BITS
