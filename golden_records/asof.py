@@ -104,7 +104,7 @@ def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:
 
 
 SAID = """
-with said as materialized (
+with said as not materialized (
     select anchor_id, item_group, array_agg(s) as told from stage_said s group by anchor_id, item_group)"""
 """What a part says of a golden record, or of what stands at one, as one array: so that it is joined, not searched."""
 
@@ -116,6 +116,9 @@ def said(alias: str, anchor_id: str, item_group: str) -> str:
     return f"left join said {alias} on {alias}.anchor_id = {anchor_id} and {alias}.item_group = '{item_group}'"
 
 
+IS_WHOLE = "{is_whole}"
+"""Stands for whether all that is stored of what is staged is staged, so that nothing is to be looked for besides."""
+
 # With their offset, few rows of an array are gone through for each row, and no hash table is made of them each time.
 _STAGED_RECORDS = f"""
     select * from (
@@ -124,15 +127,18 @@ _STAGED_RECORDS = f"""
         union all
         select b.source_id, b.source_key, b.item_values, b.change_id, b.effective_from, b.effective_to
         from golden.source_record b
-        where b.golden_id = {{golden_id}} and b.item_group = '{{item_group}}' and not exists (
-            select from unnest({{told}}) n
-            where n.source_id = b.source_id and n.source_key = b.source_key and n.from_tx <= {{tx}} offset 0)
+        where b.golden_id = {{golden_id}} and b.item_group = '{{item_group}}' and (
+            {{told}} is null or not {{is_whole}} and not exists (
+                select from unnest({{told}}) n
+                where n.source_id = b.source_id and n.source_key = b.source_key and n.from_tx <= {{tx}} offset 0))
     ) {{alias}} where true"""
 
 
 def staged_records(golden_id: str, item_group: str, *, told: str, tx: str = "r.tx", alias: str = "o") -> str:
     """Select the same as of a staged transaction: what this part says until then, and what is stored besides."""
-    return _STAGED_RECORDS.format(golden_id=golden_id, item_group=item_group, told=told, tx=tx, alias=alias)
+    return _STAGED_RECORDS.format(
+        golden_id=golden_id, item_group=item_group, told=told, tx=tx, alias=alias, is_whole=IS_WHOLE
+    )
 
 
 def period_columns(record: str) -> str:

@@ -329,12 +329,14 @@ def check(
     *,
     scopes: AbstractSet[Scope] = ALL,
     is_state_known: bool = False,
+    is_whole: bool = False,
 ) -> int:
     """Put the rules across records to what is staged, FIRST groups and appointments chosen; return how many broke.
 
-    `is_state_known` says that the states of points are worked out, and that what was chosen of them is the same.
+    `is_state_known` says that the states of points are worked out, and that what was chosen of them is the same;
+    `is_whole` that all that is stored of the staged golden records is staged.
     """
-    queries = _queries(frozenset(groups), frozenset(scopes), registry.edition())
+    queries = _queries(frozenset(groups), frozenset(scopes), registry.edition(), is_whole=is_whole)
     if not queries:
         return 0
     with staging.pipelined(connection):
@@ -360,22 +362,20 @@ where b.severity = 'E' and v.source_id = b.source_id and v.seq = b.change_no and
 def check_again(connection: psycopg.Connection, groups: AbstractSet[str], *, scopes: AbstractSet[Scope] = ALL) -> int:
     """Do the same once more, as for the first time: what was waited for may have come meanwhile."""
     with staging.pipelined(connection):
-        connection.execute(_FORGET)
-        connection.execute("delete from stage_said")
-        connection.execute("delete from stage_state")
+        for statement in (_FORGET, "delete from stage_said", "delete from stage_state"):
+            connection.execute(statement)
         return check(connection, groups, scopes=scopes)
 
 
 @cache
-def _queries(groups: frozenset[str], scopes: frozenset[Scope], _edition: int) -> tuple[str, ...]:
+def _queries(groups: frozenset[str], scopes: frozenset[Scope], _edition: int, *, is_whole: bool) -> tuple[str, ...]:
     """Return a statement for each step of which anything is to be put; each but the first only where none spoke yet."""
-    steps = [
-        " union all ".join(filter(None, (_broken(scope, groups) for scope in step if scope in scopes)))
-        for step in doubting.STEPS
-    ]
+    steps = (
+        " union all ".join(filter(None, (_broken(s, groups) for s in step if s in scopes))) for step in doubting.STEPS
+    )
     return tuple(
         f"{checks.INSERT} {asof.SAID} select * from ({query}) put {f'where {_UNDISTURBED}' if place else ''}"
-        for place, query in enumerate(steps)
+        for place, query in enumerate(step.replace(asof.IS_WHOLE, str(is_whole).lower()) for step in steps)
         if query
     )
 

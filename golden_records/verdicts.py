@@ -10,7 +10,7 @@ import psycopg
 
 from golden_records import catalogue, scopes, staging, unjudged
 from rules import registry
-from rules.model import Scope
+from rules.model import Scope, Severity
 
 # A kind of judged record, and the scopes whose rules are asked then. Suppliers' periods and links are asked for where
 # something was said of them: they depend on little else.
@@ -32,12 +32,13 @@ with changed as materialized (
            bool_or(item_group in ('connection', 'direction', 'supplier', 'link')) as moves_links
     from stage_delta group by 1, 2
 ), staged as materialized (
-    select distinct s.item_group, s.golden_id from (
+    select item_group, golden_id from (
         select item_group, source_id, golden_id from stage_version where item_group in ('supplier', 'link', 'asset')
         union all select item_group, source_id, prior_golden_id from stage_version
-        where item_group in ('supplier', 'link', 'asset') and prior_golden_id is distinct from golden_id
-    ) s left join golden.source_rank k using (source_id, item_group)
-    where s.golden_id is not null and (k.place = 0 or item_group = 'asset')
+        where prior_golden_id is distinct from golden_id and item_group in ('supplier', 'link', 'asset')
+    ) s
+    where golden_id is not null and (item_group = 'asset' or (source_id, item_group) in (
+        select source_id, item_group from golden.source_rank where place = 0))
 ), point as materialized (
     select golden_id from touched_point
     union select golden_id from changed where entity = 'metering_point'
@@ -98,7 +99,15 @@ union select 'fitting', golden_id from fitting
 union select 'address', golden_id from changed where entity = 'address'
 """
 
-_STAGE = f"insert into stage_judged (kind, golden_id) {_JUDGE}"
+_STAGE = f"insert into stage_judged (kind, golden_id) select kind, golden_id from ({_JUDGE}) judged"
+
+# A golden record that is put together of several records came past its rules in parts only.
+_CHECKED = ("supply", "fitting")
+_STAGE_UNCHECKED = f"""
+{_STAGE}
+where kind <> all (array[{{checked}}]::text[]) or golden_id not in (select golden_id from stage_delta)
+   or golden_id in (select golden_id from stage_survivor where spoken is not null)
+"""
 _NOTE = unjudged.NOTE.format(judged=_JUDGE)
 
 _INSERT = "insert into stage_verdict (rule, severity, golden_id, source_id, source_key, item_group)"
@@ -165,11 +174,15 @@ insert into stage_subject (kind, subject_id, is_open) select 'violation', violat
 _AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from stage_tx)"
 
 
-def settle(connection: psycopg.Connection) -> None:
-    """Open and close the violations of what this part touched; what it wrote stands in the store by now."""
+def settle(connection: psycopg.Connection, *, are_checked: bool = False) -> None:
+    """Open and close the violations of what this part touched; what it wrote stands in the store by now.
+
+    `are_checked` says that all that it wrote is new golden records, and that crossing.check() has found nothing wrong
+    with all that is known of them: what no other record can have made wrong meanwhile is not asked again.
+    """
     with staging.pipelined(connection):
         connection.execute(unjudged.HOLD_OFF)
-        connection.execute(_STAGE)
+        connection.execute(_stage_unchecked(registry.edition()) if are_checked else _STAGE)
         _settle(connection)
 
 
@@ -188,6 +201,17 @@ def settle_noted(connection: psycopg.Connection, *, limit: int) -> bool:
     with staging.pipelined(connection):
         _settle(connection)
     return True
+
+
+@cache
+def _stage_unchecked(_edition: int) -> str:
+    """Return what stages all but that of which crossing.check() leaves nothing to be found, by rules of severity E."""
+    checked = (
+        kind
+        for kind in _CHECKED
+        if all(rule.severity is Severity.ERROR for scope in KINDS[kind] for rule in registry.list_of_scope(scope))
+    )
+    return _STAGE_UNCHECKED.format(checked=", ".join(f"'{kind}'" for kind in checked))
 
 
 def _settle(connection: psycopg.Connection) -> None:

@@ -81,6 +81,7 @@ def assemble(connection: psycopg.Connection, *, after: int, limit: int, now: dat
     `after` and the result are opaque: begin with 0. Call it in a transaction of its own that ends with
     mastering.finish.
     """
+    connection.execute("set local plan_cache_mode = force_generic_plan")  # batches are alike
     stage = after >> _PASS_BITS
     if loaded.cut(connection, stage=stage, limit=limit):
         return stage << _PASS_BITS
@@ -110,7 +111,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     """
     groups = _groups(entities)
     violations = 0
-    while found := _choose_first(connection, groups, now):
+    while found := _choose_first(connection, groups, now, is_whole=not violations):  # what is held back is still stored
         if identity.lock_awaited(connection) and not (
             found := crossing.check_again(connection, groups, scopes=crossing.ALL - crossing.POINTS)
         ):
@@ -119,7 +120,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         survivorship.clear(connection)
         violations += found
     with staging.pipelined(connection):
-        write = _begin_writing(connection, entities, groups, now)
+        write, are_alone = _begin_writing(connection, entities, groups, now)
         write(entities=[name for name in entities if name not in {"appointment", _POINT}])
         if _POINT in entities:
             violations += _judge_points(connection, now)
@@ -127,14 +128,14 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         conflicts.settle(connection, groups=groups)
         due.note(connection)
         unmatched.note(connection)
-    return Mastered(violations=violations, settled=None)
+    return Mastered(violations=violations, settled=None, are_checked=are_alone and not violations)
 
 
 def _groups(entities: Collection[str]) -> set[str]:
     return {group.name for entity, group in catalogue.load().groups() if entity.name in entities}
 
 
-def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime) -> int:
+def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetime, *, is_whole: bool) -> int:
     """Choose what does not follow from appointments; return how many records break a rule by it."""
     if groups & {*survivorship.AT_POINT} and first.add_asides(connection):
         survivorship.choose(connection, groups=survivorship.RULE_GROUPS, by_appointment=False)
@@ -143,21 +144,24 @@ def _choose_first(connection: psycopg.Connection, groups: set[str], now: datetim
         first.choose(connection, groups=chosen, by_appointment=False, now=now)
         if "registration" in groups:
             survivorship.add_events(connection, crossing.STATE_GROUPS)
-        return crossing.check(connection, groups, scopes=crossing.ALL - crossing.POINTS)
+        return crossing.check(connection, groups, scopes=crossing.ALL - crossing.POINTS, is_whole=is_whole)
 
 
 def _begin_writing(
     connection: psycopg.Connection, entities: Sequence[str], groups: set[str], now: datetime
-) -> Callable[..., None]:
-    """Write appointments and choose what follows from them; return how the rest is to be written."""
+) -> tuple[Callable[..., None], bool]:
+    """Write appointments and choose what follows from them.
+
+    Return how the rest is to be written, and whether nothing else follows from them.
+    """
     first.assemble(connection, entities=[name for name in entities if name == "appointment"], now=now)
     survivorship.propagate_appointments(connection)
     following = sorted(groups & {*survivorship.AFTER_APPOINTMENT})
     first.choose(connection, groups=following, by_appointment=True, now=now)
     if survivorship.are_followed(connection):  # to points that are there already, as when a source is loaded later
         survivorship.choose(connection, groups=survivorship.AFTER_APPOINTMENT, by_appointment=True)
-        return partial(assembly.assemble, connection)
-    return partial(first.assemble, connection, now=now)
+        return partial(assembly.assemble, connection), False
+    return partial(first.assemble, connection, now=now), True
 
 
 def _judge_points(connection: psycopg.Connection, now: datetime) -> int:

@@ -56,10 +56,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mastered:
-    """What came of choosing and writing: records that violate a rule, and what overrides are to be looked at."""
+    """What came of choosing and writing: records that violate a rule, and what overrides are to be looked at.
+
+    `are_checked` is as verdicts.settle() has it.
+    """
 
     violations: int
     settled: psycopg.Cursor | None
+    are_checked: bool = False
 
 
 def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
@@ -135,14 +139,14 @@ def _master_part(
     return Outcome(changes=staged.changes, violations=violations, touched_points=touching.rowcount)
 
 
-def _pass_on(connection: psycopg.Connection, *, is_judged: bool = True) -> psycopg.Cursor:
+def _pass_on(connection: psycopg.Connection, *, is_judged: bool = True, are_checked: bool = False) -> psycopg.Cursor:
     """Judge what this part touched, or note it to be judged, and tell views and tasks.
 
-    How many points it touched, the result's count says.
+    How many points it touched, the result's count says. For `are_checked` see verdicts.settle().
     """
     touching = touched.collect(connection)
     if is_judged:
-        verdicts.settle(connection)
+        verdicts.settle(connection, are_checked=are_checked)
     else:
         verdicts.note(connection)
     projection.note(connection)
@@ -300,7 +304,7 @@ def master_stored(
     mastered = master(connection)
     if mastered.violations:
         source_records.drop_quarantined(connection)
-    _pass_on(connection)
+    _pass_on(connection, are_checked=mastered.are_checked)
     _yield_to_owners(connection, mastered.settled)
     return block
 

@@ -81,6 +81,7 @@ def meters(draw: st.DrawFn) -> Change:
         draw(st.sampled_from(["L1", "L 1", "L2"])),
         make=draw(st.sampled_from(["LANDIS", None])),
         location=draw(st.sampled_from(["B", "K", None])),
+        installation_date=draw(st.sampled_from([None, "2023-01-01", "2025-02-01"])),
         removal_date=draw(st.sampled_from([None, "2024-01-01"])),
     )
     asset = fitted.records[0]
@@ -102,8 +103,30 @@ def addresses(draw: st.DrawFn) -> Change:
     )
 
 
+@st.composite
+def suppliers(draw: st.DrawFn) -> Change:
+    periods = [(-800, -400), (-400, None), (-300, -100), (-500, -3)]
+    first_day, last_day = draw(st.sampled_from(periods))
+    at = {
+        "effective_from": NOW + timedelta(days=first_day),
+        "effective_to": NOW + timedelta(days=last_day) if last_day else None,
+    }
+    return point(draw(keys), "supplier", row=draw(rows), at=at, supplier_mpid=draw(st.sampled_from(["SUPA", "SUPB"])))
+
+
+@st.composite
+def links(draw: st.DrawFn) -> Change:
+    kind = draw(st.sampled_from(["IMPORT", "EXPORT", "PRIMARY", "SECONDARY"]))
+    return point(draw(keys), "link", row=draw(rows), link_kind=kind, linked_mpan=draw(keys))
+
+
 loads = st.lists(
-    st.tuples(sources, st.one_of(point_changes(), point_changes(), appointments(), meters(), addresses())),
+    st.tuples(
+        sources,
+        st.one_of(
+            point_changes(), point_changes(), appointments(), meters(), meters(), addresses(), suppliers(), links()
+        ),
+    ),
     max_size=40,
     unique_by=lambda load: (load[0], load[1].relation, load[1].key),
 )

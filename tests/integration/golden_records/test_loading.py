@@ -86,6 +86,18 @@ def test_a_point_is_judged_when_it_is_known_which_meters_are_fitted(hub: Hub) ->
     assert hub.rows("select meter_type from golden.meter") == [("N",)]
 
 
+def test_a_meter_that_is_put_together_of_two_records_is_judged_as_it_stands(hub: Hub) -> None:
+    _load(hub, "mss", meter(KEY, "L1", installation_date="2025-02-01"))
+    _load(hub, "mds", meter(KEY, "L1", installation_date=None, removal_date="2024-01-01"))
+
+    _assemble(hub)
+
+    assert hub.rows("select installation_date::text, removal_date::text from golden.meter") == [
+        ("2025-02-01", "2024-01-01")
+    ]
+    assert hub.rows("select rule from golden.violation where closed_at is null and rule <> 33") == [(25,)]
+
+
 def test_a_stream_that_overtakes_the_assembly_loses_nothing(hub: Hub) -> None:
     _load(hub, "smrs10", point(KEY, mpan_status="N"), point(KEY, "segment", market_segment="S"))
 
