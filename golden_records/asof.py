@@ -104,7 +104,7 @@ def stored_records(golden_id: str, item_group: str, alias: str = "o") -> str:
 
 
 SAID = """
-with said as not materialized (
+with said as materialized (
     select anchor_id, item_group, array_agg(s) as told from stage_said s group by anchor_id, item_group)"""
 """What a part says of a golden record, or of what stands at one, as one array: so that it is joined, not searched."""
 
