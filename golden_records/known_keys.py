@@ -38,9 +38,12 @@ class KnownKeys:
         return records.hstack([own, *found])
 
     def present_unknown(self, marked: pl.DataFrame) -> pl.Series:
-        """Tell of each marked record whether it presents, or refers to, a key that is not known."""
+        """Tell of each marked record whether it presents, or refers to, a key that is not known.
+
+        One that has no key itself is held back, and presents nothing.
+        """
         alternative = self._find_own(marked, "alt_key")
-        return (
+        return marked["key"].is_not_null() & (
             (marked["alt_key"].is_not_null() & alternative.is_null())
             | marked["key_id"].is_null()
             | marked.select_seq(refer_to_unknown()).to_series()

@@ -106,6 +106,21 @@ def test_a_key_that_a_rule_speaks_against_is_never_known(hub: Hub) -> None:
     assert hub.value("select count(*) from golden.source_record") == 1
 
 
+def test_a_record_without_a_key_presents_none_and_is_held_back(hub: Hub) -> None:
+    keys = KnownKeys()
+    fitted = meter(KEY, "L1")
+    keyless = replace(fitted, records=[record | {"key": None, "alt_key": None} for record in fitted.records])
+    batch = _batch(hub, "mss", keyless, point(mpan(2), "energisation", energisation_status="D"))
+    _claim(hub, keys, batch)
+
+    with hub.connection.transaction():
+        assembling.load(hub.connection, _marked(keys, batch))
+
+    assert hub.rows("select distinct reason from golden.quarantine") == [("The record has no key",)]
+    assert hub.rows("select key from golden.crosswalk") == [(mpan(2),)]
+    assert hub.value("select count(*) from golden.source_record") == 1
+
+
 def test_of_two_rows_under_one_key_the_first_stands(hub: Hub) -> None:
     keys = KnownKeys()
     twice = [point(KEY, mpan_status="R", row="1"), point(KEY, mpan_status="N", row="1")]
