@@ -14,6 +14,8 @@ REFERENCES = {"point_id": "metering_point", "address_id": "address", "contract_i
 KEYS = {name: name.replace("_id", "_key") for name in REFERENCES}
 """The columns of the keys by which a record refers to them."""
 
+_MOST = 1_000_000  # some 200 bytes each
+
 _Ids = Mapping[str, int]
 
 
@@ -21,10 +23,17 @@ _Ids = Mapping[str, int]
 class KnownKeys:
     """The golden ids of keys, by entity. The threads of a load share them.
 
+    Of a source that has more than a million, the others are looked up with each record, so that memory stays bounded.
     They are true for as long as nothing was ever merged and no record linked by a decision (redirects.hold_none).
     """
 
+    most: int = _MOST
     _ids: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def are_full(self) -> bool:
+        """Tell whether no more keys are remembered, so that it is of no use to claim them first."""
+        return sum(map(len, self._ids.values())) >= self.most
 
     def learn(self, owned: Iterable[Owned]) -> None:
         """Note whose keys are, once the transaction that claimed them has committed."""

@@ -122,7 +122,7 @@ class InitialLoad:
         """Give records the golden ids of their keys; what nobody has met yet is claimed."""
         marked = replace(mapped, records=self._keys.mark(mapped.records))
         unknown = self._keys.present_unknown(marked.records)
-        if not unknown.any():
+        if self._keys.are_full or not unknown.any():
             return marked
         retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
         return replace(mapped, records=self._keys.mark(mapped.records))

@@ -93,6 +93,23 @@ def test_what_is_known_is_not_presented_again(hub: Hub) -> None:
     assert keys.present_unknown(_marked(keys, later).records).all()
 
 
+def test_what_is_beyond_the_most_that_is_remembered_is_looked_up(hub: Hub) -> None:
+    keys = KnownKeys(most=1)
+    first, second = (_batch(hub, "smrs10", point(key, mpan_status="R")) for key in (KEY, mpan(2)))
+    assert not KnownKeys(most=1).are_full
+    _claim(hub, keys, first)
+    assert keys.are_full
+
+    for batch in (first, second):
+        with hub.connection.transaction():
+            assembling.load(hub.connection, _marked(keys, batch))
+
+    keyed = (
+        "select key, count(r) from golden.crosswalk join golden.source_record r using (golden_id) group by 1 order by 1"
+    )
+    assert hub.rows(keyed) == [(KEY, 1), (mpan(2), 1)]
+
+
 def test_a_key_that_a_rule_speaks_against_is_never_known(hub: Hub) -> None:
     keys = KnownKeys()
     batch = _batch(hub, "smrs10", point("1012345678900", mpan_status="R"), point(KEY, mpan_status="R"))
