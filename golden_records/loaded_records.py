@@ -34,10 +34,11 @@ _COPIED = [
 def part(connection: psycopg.Connection, marked: pl.DataFrame, *, source_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part marked records into those that can be copied and those that have to be looked at.
 
-    What has a key or reference that is not known, is too long, or renews what is held back, has to be looked at.
+    Looked at is what has a key or reference that is not known, is too long, stands twice, or renews what is held back.
     """
     fitting, oversized = staging.parted(marked)
-    is_known = pl.col("key_id").is_not_null() & ~known_keys.refer_to_unknown()
+    is_alone = pl.struct(_NAME).is_unique()  # where a source has two rows under one key, the later one renews the other
+    is_known = pl.col("key_id").is_not_null() & ~known_keys.refer_to_unknown() & is_alone
     held = _names(connection, _HELD, source_id)
     known = fitting.filter(is_known)
     careful = [fitting.filter(~is_known), known.join(held, on=_NAME, how="semi"), oversized.select(marked.columns)]

@@ -151,6 +151,23 @@ def test_of_two_rows_under_one_key_the_first_stands(hub: Hub) -> None:
     assert hub.value("select count(*) from golden.journal") == 2
 
 
+def test_of_two_rows_under_one_key_the_one_that_no_rule_speaks_against_stands(hub: Hub) -> None:
+    keys = KnownKeys()
+    wrong = {"effective_from": NOW, "effective_to": NOW - timedelta(days=1)}
+    twice = [
+        point(KEY, "segment", row="1", at=wrong, market_segment="S"),
+        point(KEY, "segment", row="1", market_segment="A"),
+    ]
+    batch = _batch(hub, "smrs10", *twice)
+    _claim(hub, keys, batch)
+
+    with hub.connection.transaction():
+        assembling.load(hub.connection, _marked(keys, batch))
+
+    assert hub.rows("select item_values ->> 'market_segment' from golden.source_record") == [("A",)]
+    assert hub.value("select count(*) from golden.quarantine where rule = 37") == 1
+
+
 def test_what_was_held_back_and_is_loaded_again_is_no_longer_held(hub: Hub) -> None:
     keys = KnownKeys()
     wrong = {"effective_from": NOW, "effective_to": NOW - timedelta(days=1)}
