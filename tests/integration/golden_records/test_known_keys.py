@@ -228,3 +228,33 @@ def test_a_row_that_stands_already_is_refused(hub: Hub) -> None:
 
     with pytest.raises(psycopg.errors.UniqueViolation), hub.connection.transaction():
         assembling.load(hub.connection, _marked(keys, batch))
+
+
+_ENDED = {"effective_from": NOW, "effective_to": NOW - timedelta(days=1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        pytest.param(point(KEY, "supplier", supplier_mpid="NOBODY", supplier_from="2025-01-01"), 19, id="supplier"),
+        pytest.param(appointment(KEY, service="NOBODY", contract_reference="C9", agreed=False), 19, id="appointment"),
+        pytest.param(appointment(KEY, contract_reference=" "), 11, id="reference"),
+        pytest.param(meter(KEY, "L1", meter_type="WRONG"), 29, id="meter"),
+        pytest.param(point(KEY, "segment", at=_ENDED, market_segment="S"), 37, id="period"),
+    ],
+)
+def test_rules_on_records_are_put_to_what_is_copied(hub: Hub, change: Change, rule: int) -> None:
+    hub.connection.execute(
+        "insert into golden.participant (mpid, role, name, valid_from) select 'SOME', role, 'Some', '2000-01-01'"
+        " from unnest(array['SUPPLIER', 'MSS']) role on conflict do nothing"
+    )
+    keys = KnownKeys()
+    batch = _batch(hub, "smrs10", change)
+    _claim(hub, keys, batch)
+
+    with hub.connection.transaction():
+        assembling.load(hub.connection, _marked(keys, batch))
+
+    assert (rule,) in hub.rows("select unnest(rules) from golden.quarantine")
+    held = hub.rows("select source_key, item_group from golden.quarantine")
+    assert not {*held} & {*hub.rows("select source_key, item_group from golden.source_record")}
