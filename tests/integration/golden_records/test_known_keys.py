@@ -54,6 +54,12 @@ def _marked(keys: KnownKeys, batch: MappedBatch) -> MappedBatch:
     return replace(batch, records=keys.mark(batch.records))
 
 
+def _load(hub: Hub, keys: KnownKeys, batch: MappedBatch) -> None:
+    _claim(hub, keys, batch)
+    with hub.connection.transaction():
+        assembling.load(hub.connection, _marked(keys, batch))
+
+
 def _loaded(hub: Hub, batches: Sequence[MappedBatch]) -> list[list[tuple[object, ...]]]:
     with hub.connection.transaction(force_rollback=True):
         for batch in batches:
@@ -113,10 +119,8 @@ def test_what_is_beyond_the_most_that_is_remembered_is_looked_up(hub: Hub) -> No
 def test_a_key_that_a_rule_speaks_against_is_never_known(hub: Hub) -> None:
     keys = KnownKeys()
     batch = _batch(hub, "smrs10", point("1012345678900", mpan_status="R"), point(KEY, mpan_status="R"))
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     assert hub.rows("select rules from golden.quarantine") == [([1],)]
     assert hub.rows("select key from golden.crosswalk") == [(KEY,)]
@@ -128,10 +132,8 @@ def test_a_record_without_a_key_presents_none_and_is_held_back(hub: Hub) -> None
     fitted = meter(KEY, "L1")
     keyless = replace(fitted, records=[record | {"key": None, "alt_key": None} for record in fitted.records])
     batch = _batch(hub, "mss", keyless, point(mpan(2), "energisation", energisation_status="D"))
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     assert hub.rows("select distinct reason from golden.quarantine") == [("The record has no key",)]
     assert hub.rows("select key from golden.crosswalk") == [(mpan(2),)]
@@ -142,10 +144,8 @@ def test_of_two_rows_under_one_key_the_first_stands(hub: Hub) -> None:
     keys = KnownKeys()
     twice = [point(KEY, mpan_status="R", row="1"), point(KEY, mpan_status="N", row="1")]
     batch = _batch(hub, "smrs10", *twice)
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     assert hub.rows("select item_values ->> 'mpan_status' from golden.source_record") == [("R",)]
     assert hub.value("select count(*) from golden.journal") == 2
@@ -159,10 +159,8 @@ def test_of_two_rows_under_one_key_the_one_that_no_rule_speaks_against_stands(hu
         point(KEY, "segment", row="1", market_segment="A"),
     ]
     batch = _batch(hub, "smrs10", *twice)
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     assert hub.rows("select item_values ->> 'market_segment' from golden.source_record") == [("A",)]
     assert hub.value("select count(*) from golden.quarantine where rule = 37") == 1
@@ -173,9 +171,7 @@ def test_what_was_held_back_and_is_loaded_again_is_no_longer_held(hub: Hub) -> N
     wrong = {"effective_from": NOW, "effective_to": NOW - timedelta(days=1)}
     for at in (wrong, wrong | {"effective_to": None}):
         batch = _batch(hub, "smrs10", point(KEY, "segment", row="1", at=at, market_segment="S"))
-        _claim(hub, keys, batch)
-        with hub.connection.transaction():
-            assembling.load(hub.connection, _marked(keys, batch))
+        _load(hub, keys, batch)
 
     assert hub.rows("select rule, outcome from golden.quarantine") == [(37, "superseded")]
     assert hub.value("select count(*) from golden.source_record") == 1
@@ -206,10 +202,8 @@ def test_a_value_that_looks_like_a_member_without_one_is_kept(hub: Hub) -> None:
     keys = KnownKeys()
     text = '{"line_1":null,} \\"x\\":null,'
     batch = _batch(hub, "smrs10", appointment(KEY, scenario=text, contract_reference="C1", appointed_to=None))
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     ((said,),) = hub.rows(
         "select item_values - 'metering_point_id' from golden.source_record where item_group = 'appointment'"
@@ -222,9 +216,7 @@ def test_a_value_that_looks_like_a_member_without_one_is_kept(hub: Hub) -> None:
 def test_a_row_that_stands_already_is_refused(hub: Hub) -> None:
     keys = KnownKeys()
     batch = _batch(hub, "smrs10", point(KEY, mpan_status="R"))
-    _claim(hub, keys, batch)
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     with pytest.raises(psycopg.errors.UniqueViolation), hub.connection.transaction():
         assembling.load(hub.connection, _marked(keys, batch))
@@ -250,10 +242,8 @@ def test_rules_on_records_are_put_to_what_is_copied(hub: Hub, change: Change, ru
     )
     keys = KnownKeys()
     batch = _batch(hub, "smrs10", change)
-    _claim(hub, keys, batch)
 
-    with hub.connection.transaction():
-        assembling.load(hub.connection, _marked(keys, batch))
+    _load(hub, keys, batch)
 
     assert (rule,) in hub.rows("select unnest(rules) from golden.quarantine")
     held = hub.rows("select source_key, item_group from golden.quarantine")
