@@ -72,7 +72,7 @@ IS_RANKED_FIRST = journal.SOURCE_OF.format(change_id="{change_id}") + _FIRST
 """Whether a change is of a system that comes first for a group; null where there is no change."""
 
 DAY_OF_CHANGE = """
-(select (j.committed_at at time zone 'Europe/London')::date from golden.journal j
+(select (j.committed_at at time zone 'Europe/London')::date from golden.journal_change j
  where j.change_id = {change_id} and j.op <> 'r')"""
 """The local day on which a source said something; null where an initial load brought it."""
 
@@ -80,16 +80,16 @@ DAY_OF_CHANGE = """
 # A record in order has none, so that only an update looks for one.
 DAY_ASKED = """
 (select (case j.op when 'c' then j.committed_at when 'u' then (
-            select f.committed_at from golden.journal f where f.change_id = (
+            select f.committed_at from golden.journalled((
                 select coalesce(min(h.change_id) filter (where h.first_day = {first_day}), j.change_id)
                 from (select q.change_id, (q.record -> 'item_values' ->> 'appointed_from')::date as first_day,
                              max(q.change_id) filter (where c.op = 'c') over () as created_id
-                      from golden.quarantine q join golden.journal c on c.change_id = q.change_id
+                      from golden.quarantine q left join golden.journal_change c on c.change_id = q.change_id
                       where q.source_id = j.source_id and q.source_key = j.source_key
                         and q.item_group = 'appointment' and q.outcome = 'superseded'
                         and q.change_id < j.change_id) h
-                where h.change_id >= h.created_id having count(*) > 0)) end at time zone 'Europe/London')::date
- from golden.journal j where j.change_id = {change_id} and j.op <> 'r')"""
+                where h.change_id >= h.created_id having count(*) > 0)) f) end at time zone 'Europe/London')::date
+ from golden.journal_change j where j.change_id = {change_id} and j.op <> 'r')"""
 """The local day on which a source first named an appointment's first day; null where the hub did not see it asked for.
 
 That is by its creation, or by an update of what is held back since its creation.

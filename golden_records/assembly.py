@@ -92,7 +92,7 @@ with made as materialized (
                 when d.version is null and d.place = 1 then 'c'
                 else 'u' end,
            t.source_id,
-           coalesce(d.change_id, (select max(j.change_id) from golden.journal j
+           coalesce(d.change_id, (select max(j.change_id) from golden.journal_change j
                                   where j.source_id = %(hub)s and j.commit_lsn = t.commit_lsn)),
            t.commit_lsn, t.committed_at, clock_timestamp(), d.changed, jsonb_strip_nulls(d.lineage), d.candidates,
            (select max(policy_id) from golden.policy)

@@ -241,7 +241,7 @@ with said as (
 select side.source, s.kind, s.participant, side.value, side.change_id, j.commit_lsn::text, j.ordinal, j.committed_at,
        j.relation
 from side join golden.source_system s on s.name = side.source
-left join golden.journal j on j.change_id = side.change_id
+left join lateral golden.journalled(side.change_id) j on true
 order by side.n, side.source
 """
 

@@ -22,13 +22,14 @@ VISIBLE_FROM = "greatest({0}.visible_from, {0}.accepted_until)"
 
 _HISTORY = 20  # of the values that a conflict had, the last that stand on it; the journal has them all
 
+_LINED = "address"
 _CAUSE = journal.SOURCE_OF.format(change_id="s.cause_id")
 _SIDE = f"""
 case when s.by_source_id = {journal.HUB} or s.cause_id is null then 'hub' when {_CAUSE} = {{survivor}} then 'owner'
      when {_CAUSE} = {{copy}} then 'copy' else 'hub' end
 """
 
-# What survived at the last event of each group in this part, with all copies where one of them matters.
+# What survived at the last event of each group in this part, with all copies, where any may differ or did before.
 _SURVIVED = f"""
 insert into stage_survived (golden_id, item_group, item_values, change_id, cause_id, spoken, candidates, by_source_id,
                             committed_at, copies, change_ids)
@@ -38,7 +39,10 @@ from (select golden_id, item_group, max(tx) as tx from stage_survivor where not 
 join stage_survivor s using (golden_id, item_group, tx)
 join stage_tx t using (tx)
 left join {survivorship.COPIES} c using (golden_id, item_group, tx)
-where not s.is_aside
+where not s.is_aside and (
+    c.copies is not null or item_group = '{_LINED}'
+    or exists (select from golden.conflict o
+               where o.closed_at is null and o.golden_id = s.golden_id and o.item_group = s.item_group offset 0))
 """
 
 _COMPARE = """
@@ -207,7 +211,6 @@ def settle(connection: psycopg.Connection, *, groups: Collection[str], is_decide
 LINES = tuple(item.name for item in catalogue.load().entity("address").items if item.comparison is Comparison.LINE)
 """The lines of an address, which are compared as one text."""
 
-_LINED = "address"
 _LINES = f"array[{', '.join(map(repr, LINES))}]"
 
 

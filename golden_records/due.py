@@ -80,8 +80,8 @@ def stage_hub_transaction(connection: psycopg.Connection, *, now: datetime, bloc
     )
     connection.execute(
         """
-        insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, recorded_at,
-                                    relation, op, source_key, payload)
+        insert into golden.journal_change (source_id, commit_lsn, ordinal, change_id, xid, committed_at, recorded_at,
+                                           relation, op, source_key, payload)
         select %(hub)s, commit_lsn, 1, %(change_id)s, xid, committed_at, clock_timestamp(), %(relation)s, 'h',
                %(source_key)s, %(payload)s
         from stage_tx

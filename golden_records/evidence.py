@@ -57,7 +57,7 @@ from golden.conflict k
 cross join lateral (values (true, k.owner_source_id, k.owner_change_id, k.owner_value),
                            (false, k.source_id, k.change_id, k.value)) p (survives, source_id, change_id, value)
 join golden.source_system s on s.source_id = p.source_id
-left join golden.journal j on j.change_id = p.change_id
+left join lateral golden.journalled(p.change_id) j on true
 where k.conflict_id = %(subject)s order by p.survives desc
 """
 
@@ -73,7 +73,7 @@ join golden.source_system s on s.source_id = v.source_id
 left join (values {_ITEMS}) e (code, items) on e.code = v.rule
 left join golden.source_record r
     on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
-left join golden.journal j on j.change_id = v.change_id
+left join lateral golden.journalled(v.change_id) j on true
 where v.violation_id = %(subject)s
 """
 
@@ -82,7 +82,7 @@ select s.name as source, false as survives, q.item_group, coalesce(q.record -> '
        q.source_key, q.commit_lsn::text, q.ordinal, j.committed_at, q.change_id
 from golden.quarantine q
 join golden.source_system s on s.source_id = q.source_id
-left join golden.journal j on j.change_id = q.change_id
+left join lateral golden.journalled(q.change_id) j on true
 where q.quarantine_id = %(subject)s
 """
 
@@ -93,7 +93,7 @@ from golden.override o
 left join golden.source_record r on r.source_id = 0 and r.source_key = 'override|' || o.override_id
 cross join lateral (values (1, true, r.change_id, o.value), (2, false, o.owner_change_id, o.owner_value),
                            (3, false, o.hidden_change_id, o.hidden_value)) p (place, survives, change_id, items)
-join golden.journal j on j.change_id = p.change_id
+cross join lateral golden.journalled(p.change_id) j
 join golden.source_system s on s.source_id = j.source_id
 where o.override_id = %(subject)s and (p.place < 3 or o.hidden_value <> o.owner_value) order by p.place
 """

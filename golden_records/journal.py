@@ -1,4 +1,10 @@
-"""The journal: every change once, by (source, commit LSN, ordinal). Its primary key refuses a second coming (law 1)."""
+"""The journal: every change once, by (source, commit LSN, ordinal). Its primary keys refuse a second coming (law 1).
+
+What a load reads of a table is kept in blocks of many changes: a row for each, with its indexes, costs as much as five
+times its contents. golden.journal shows all changes, golden.journalled(change_id) finds one.
+"""
+
+from collections.abc import Iterator
 
 import polars as pl
 import psycopg
@@ -22,7 +28,15 @@ _COLUMNS = (
     "source_key",
     "payload",
 )
-
+_CHANGES = "golden.journal_change"
+_BLOCK = 256  # changes; whoever reads one of them reads them all
+_LONGEST = 100_000  # bytes of a payload
+_BLOCK_COLUMNS = _COLUMNS[:7]
+_INSERT_BLOCK = """
+insert into golden.journal_block (source_id, commit_lsn, first_ordinal, first_change_id, last_change_id, xid,
+                                  committed_at, relation, changes)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 
 _TOLD = ["ordinal", "relation", "op", "source_key", "payload"]
 
@@ -56,9 +70,18 @@ def change_ids(numbers: pl.Series, *, block: int, source_id: int) -> pl.Series:
 
 
 def record(
-    connection: psycopg.Connection, changes: pl.DataFrame, transactions: pl.DataFrame, *, source_id: int, block: int
+    connection: psycopg.Connection,
+    changes: pl.DataFrame,
+    transactions: pl.DataFrame,
+    *,
+    source_id: int,
+    block: int,
+    is_whole: bool,
 ) -> None:
-    """Write the changes of a part. A change that stands already raises UniqueViolation."""
+    """Write the changes of a part. A change that stands already raises UniqueViolation.
+
+    What was read of one table is kept in blocks if it `is_whole`: no change of it could not be read.
+    """
     if changes.height >= CHANGES_PER_BLOCK:
         raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes")
     if changes.is_empty():
@@ -69,7 +92,47 @@ def record(
     numbered = changes.join(transactions, on="tx", how="left", maintain_order="left").with_columns_seq(
         source_id=pl.lit(source_id), change_id=change_ids(changes["change_no"], block=block, source_id=source_id)
     )
-    staging.copy_in(connection, "golden.journal", numbered.select_seq(_COLUMNS))
+    told = numbered.select_seq(_COLUMNS)
+    if is_whole and _are_of_one_read(changes):
+        _record_blocks(connection, told)
+    else:
+        staging.copy_in(connection, _CHANGES, told)
+
+
+def _are_of_one_read(changes: pl.DataFrame) -> bool:
+    """Tell whether a load has read these of one table, one after the other, and none of them is long."""
+    first = changes.row(0, named=True)
+    told = changes.select_seq(
+        pl.col("op").eq("r").all(),
+        *(pl.col(name).eq(first[name]).all() for name in ("tx", "relation")),
+        *(pl.col(name).diff().drop_nulls().eq(1).all() for name in ("change_no", "ordinal")),
+        pl.col("payload").str.len_bytes().le(_LONGEST).all().alias("is_short"),
+    )
+    return all(told.row(0))
+
+
+def _record_blocks(connection: psycopg.Connection, changes: pl.DataFrame) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT_BLOCK, _blocks(changes))
+
+
+def _blocks(changes: pl.DataFrame) -> Iterator[tuple[object, ...]]:
+    source_id, lsn, ordinal, change_id, xid, committed_at, relation = changes.row(0)[: len(_BLOCK_COLUMNS)]
+    members = (member.fill_null("null") for member in (_quoted(changes), pl.col("payload")))
+    packed = changes.select_seq(pl.format("[{},{}]", *members)).to_series().to_list()
+    for start in range(0, len(packed), _BLOCK):
+        part = packed[start : start + _BLOCK]
+        first_id, last_id = (change_id + (place << SOURCE_BITS) for place in (start, start + len(part) - 1))
+        body = f"[{','.join(part)}]"
+        yield source_id, lsn, ordinal + start, first_id, last_id, xid, committed_at, relation, body
+
+
+def _quoted(changes: pl.DataFrame) -> pl.Expr:
+    """Write source keys as JSON: as they are between quotes, unless any has what JSON escapes."""
+    key = pl.col("source_key")
+    if changes["source_key"].str.contains(r'["\\\x00-\x1f]').any():
+        return pl.struct(key.alias("")).struct.json_encode().str.strip_prefix('{"":').str.strip_suffix("}")
+    return pl.concat_str(pl.lit('"'), key, pl.lit('"'))
 
 
 def _record_few(
@@ -82,4 +145,4 @@ def _record_few(
     for tx, number, *rest in changes[["tx", "change_no", *_TOLD]].iter_rows():
         rows.append((source_id, change_id(block + number, source_id), *known[tx], *rest))
     columns = ("source_id", "change_id", "xid", "commit_lsn", "committed_at", *_TOLD)
-    staging.insert(connection, "golden.journal", columns, rows)
+    staging.insert(connection, _CHANGES, columns, rows)

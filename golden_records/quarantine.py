@@ -76,14 +76,14 @@ from (
     select o.quarantine_id, (array_agg(later.op order by later.change_id desc))[1] as op
     from (
         select change_id, source_id, source_key, op, payload from golden.journal
-        where change_id between %(first)s and %(last)s and source_id = any (%(sources)s)
+        where kept_under between %(first)s and %(last)s and source_id = any (%(sources)s)
         union all select change_id, source_id, source_key, op, null from stage_record where op = 'd'
     ) later
     cross join lateral (
         select quarantine_id, reason, change_id from golden.quarantine o
         where o.closed_at is null and o.source_id = later.source_id and o.source_key = later.source_key
           and o.item_group = '' offset 0) o
-    left join golden.journal held on held.change_id = o.change_id
+    left join golden.journal_change held on held.change_id = o.change_id
     where {_RENEWS.format(payload="held.payload", reason="o.reason")}
     group by 1
 ) n
@@ -92,7 +92,7 @@ where q.quarantine_id = n.quarantine_id
 
 _CLOSE_TRUNCATED = _noted("""
 update golden.quarantine q set closed_at = clock_timestamp(), outcome = 'withdrawn'
-from golden.journal t
+from golden.journal_change t
 where t.change_id between %(first)s and %(last)s and t.source_id = any (%(sources)s) and t.op = 't'
   and q.closed_at is null and q.source_id = t.source_id and starts_with(q.source_key, t.relation || '|')
 """)
@@ -132,9 +132,9 @@ on conflict (source_id, source_key, item_group) where closed_at is null do nothi
     f"""rejected as materialized (
     select j.*, r.reason
     from (select change_id, string_agg(distinct reason, '; ' order by reason) as reason
-          from stage_reject group by 1) r join golden.journal j using (change_id)
+          from stage_reject group by 1) r join golden.journal_change j using (change_id)
 ), later as materialized (
-    select change_id, source_id, relation, source_key, op, payload from golden.journal
+    select change_id, source_id, relation, source_key, op, payload from golden.journal_change
     where change_id > (select min(change_id) from rejected)
     union all select change_id, source_id, null, source_key, op, null from stage_record where op = 'd'
 ), renewal as (
@@ -162,7 +162,7 @@ from broken v
 join held r on r.source_id = v.source_id and r.source_key = v.source_key and r.item_group = v.item_group
     and r.seq = v.change_no
 cross join lateral (
-    select change_id, commit_lsn, ordinal from golden.journal j where j.change_id = r.change_id offset 0) j
+    select change_id, commit_lsn, ordinal from golden.journalled(r.change_id) offset 0) j
 left join latest l on l.source_id = r.source_id and l.source_key = r.source_key and l.item_group = r.item_group
     and l.seq > r.seq
 left join jsonb_to_recordset(%(titles)s::jsonb) n (code int, title text) on n.code = v.rules[1]

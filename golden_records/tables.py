@@ -1,7 +1,7 @@
 """The tables of the golden store (schema `golden`); typed golden tables follow the catalogue.
 
 Law 3 is kept here: a golden record's versions are dense (primary key golden_id, version), a source's changes are
-ordered by (commit LSN, ordinal) and stand once (primary key of the journal).
+ordered by (commit LSN, ordinal) and stand once (primary keys of the journal's tables).
 """
 
 from typing import Any
@@ -130,8 +130,8 @@ source_rank = Table(
     "metering service appointed on the date comes first.",
 )
 
-journal = Table(
-    "journal",
+journal_change = Table(
+    "journal_change",
     metadata,
     Column("source_id", SmallInteger, primary_key=True),
     Column("commit_lsn", PgLsn, primary_key=True),
@@ -145,7 +145,25 @@ journal = Table(
     Column("source_key", Text),
     Column("payload", JSONB),
     schema=SCHEMA,
-    comment="Every change, once: the primary key refuses a change that comes twice (law 1).",
+    comment="Every change but those in golden.journal_block, once: the primary key refuses a change that comes twice "
+    "(law 1). golden.journal shows both.",
+)
+
+journal_block = Table(
+    "journal_block",
+    metadata,
+    Column("source_id", SmallInteger, primary_key=True),
+    Column("commit_lsn", PgLsn, primary_key=True),
+    Column("first_ordinal", BigInteger, primary_key=True),
+    Column("first_change_id", BigInteger, nullable=False, unique=True),
+    Column("last_change_id", BigInteger, nullable=False),
+    Column("xid", BigInteger),
+    Column("committed_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False, server_default=text("clock_timestamp()")),
+    Column("relation", Text, nullable=False),
+    Column("changes", JSONB, nullable=False, comment="For each change, in order, its source key and its payload."),
+    schema=SCHEMA,
+    comment="What loads have read, of one table each, many changes to a row; golden.journal shows them one by one.",
 )
 
 crosswalk = Table(

@@ -158,7 +158,7 @@ with opened as (
                 union all select lineage from golden.address where golden_id = s.golden_id
                 union all select lineage from golden.appointment where golden_id = s.golden_id) g offset 0) w
         where i.rule = s.rule and s.source_id is null and w.change_id is not null order by i.place limit 1) l on true
-    left join golden.journal j on j.change_id = l.change_id
+    left join lateral golden.journalled(l.change_id) j on true
     left join golden.source_record r on r.source_id = s.source_id and r.source_key = s.source_key
         and r.item_group = s.item_group
     left join lateral (select violation_id from golden.violation v where v.closed_at is null

@@ -95,7 +95,7 @@ def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
     """Journal and stage a part and hold back what fails on its own."""
     block = begin(connection)
     source = {"source_id": batch.source_id, "block": block}
-    journal.record(connection, batch.changes, batch.transactions, **source)
+    journal.record(connection, batch.changes, batch.transactions, is_whole=batch.rejects.is_empty(), **source)
     _fill(connection, batch, block)
     truncates = batch.changes["op"] == "t"
     if truncates.any():

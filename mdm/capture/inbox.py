@@ -78,8 +78,8 @@ unnest(%(put_nos)s::bigint[], %(source_ids)s::int[], %(firsts)s::bigint[]) p (pu
 _CHANGE_ID = f"(%(block)s + p.first + g.change_no) << {journal.SOURCE_BITS} | p.source_id"
 _JOURNAL = f"""
 with gone as (delete from hub.inbox_change where put_no = any (%(put_nos)s) returning *)
-insert into golden.journal (source_id, commit_lsn, ordinal, change_id, xid, committed_at, relation, op, source_key,
-                            payload)
+insert into golden.journal_change (source_id, commit_lsn, ordinal, change_id, xid, committed_at, relation, op,
+                                   source_key, payload)
 select p.source_id, t.commit_lsn, g.ordinal, {_CHANGE_ID}, t.xid, t.committed_at, g.relation, g.op, g.source_key,
        g.payload
 from gone g join {_NUMBERED} join hub.inbox_transaction t on t.put_no = g.put_no and t.tx = g.tx

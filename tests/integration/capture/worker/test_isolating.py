@@ -5,7 +5,7 @@ from tests.integration.capture.worker.rig import Rig, mpan_list, wait_for
 from tests.refusing import refusing
 
 REFUSE = refusing("golden.source_record", "new.item_values ->> 'duos_tariff' = 'BAD'", on="insert or update")
-REFUSE_PAYLOAD = refusing("golden.journal", "new.payload ->> 'tariff' = 'BAD'", sqlstate="54000")
+REFUSE_PAYLOAD = refusing("golden.journal_change", "new.payload ->> 'tariff' = 'BAD'", sqlstate="54000")
 
 
 def held(rig: Rig) -> list[tuple[str, str]]:
