@@ -73,7 +73,7 @@ def test_what_waits_of_two_sources_is_mastered_in_one_transaction(make_rig: Call
         wait_for(lambda: waiting(rigs[0]) == 2)
     for rig in rigs:
         rig.await_agreement()
-    last = "select count(distinct xmin::text), count(distinct source_id) from golden.journal where op = 'u'"
+    last = "select count(distinct xmin::text), count(distinct source_id) from golden.journal_change where op = 'u'"
     assert rigs[0].hub.execute(last).fetchone() == (1, 2)
     assert is_empty(rigs[0])
     assert [doubles(rig) for rig in rigs] == [[], []]
@@ -178,7 +178,7 @@ def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> 
     rig.await_agreement()
 
 
-TOGETHER = "select count(distinct xmin::text), count(*) from golden.journal where relation = 'public.registration'"
+TOGETHER = "select count(distinct xmin::text), count(*) from golden.journal_change where relation = 'public.registration'"
 
 
 class Unkept(Lane):
