@@ -163,19 +163,24 @@ FEW = 500
 """Rows up to which one statement inserts a frame, and plans made once serve as well; more are copied."""
 
 
-def begin(connection: psycopg.Connection) -> bool:
-    """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them.
+_FILLED = """
+select array_agg(name) filter (where pg_relation_size(stage) > 0), bool_and(stage is not null)
+from (select name, to_regclass('pg_temp.' || name) as stage from unnest(%s::text[]) name offset 0) known
+"""
 
-    Returns whether they were made now.
+
+def begin(connection: psycopg.Connection) -> bool:
+    """Make the temporary tables where the session has none yet; empty those that a part of the transaction used.
+
+    Returns whether they were made now. To empty a table makes new files: those that have nothing are left alone.
     """
-    row = connection.execute("select pg_relation_size(to_regclass('pg_temp.stage_tx'))").fetchone()
-    octets = row[0] if row else None
-    if octets is None:
+    filled, are_made = connection.execute(_FILLED, [list(TABLES)]).fetchone() or (None, False)
+    if not are_made:
         for statement in _stored_plain(_TABLES, connection.info.server_version).split(";\n"):
             connection.execute(statement)
-    elif octets:
-        connection.execute(f"truncate {', '.join(TABLES)}")
-    return octets is None
+    elif filled:
+        connection.execute(f"truncate {', '.join(filled)}")
+    return not are_made
 
 
 def _stored_plain(statements: str, version: int) -> str:

@@ -16,7 +16,7 @@ from mdm.db import Connection
 from mdm.stewardship.terms import USUAL, Terms
 
 _KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-_TEMPORARY = "-c temp_buffers=64MB"  # what is staged of a part fits, and is not written to files
+_STAGED = "24MB"  # what is staged of a part fits; a session touches all of its buffers in time, and keeps them
 _CLIENT_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 11_000}
 
 
@@ -67,9 +67,9 @@ class Captured:
         """Return a mapper; each thread has one of its own."""
         return Mapper(source=self.source, source_id=self.source_id, offset=offset)
 
-    def connect_hub(self, purpose: str = "capture") -> Connection:
-        """Open a session at the hub; both ends notice within seconds when the other is gone."""
-        return connect_hub(self.hub_dsn, f"mdm {purpose} {self.name}")
+    def connect_hub(self, purpose: str = "capture", *, staged: str = _STAGED) -> Connection:
+        """Open a session at the hub with memory for so much; both ends notice within seconds when the other is gone."""
+        return connect_hub(self.hub_dsn, f"mdm {purpose} {self.name}", staged=staged)
 
 
 def request(source: Source) -> Request:
@@ -77,10 +77,10 @@ def request(source: Source) -> Request:
     return Request(source=source.source, slot=source.slot, publications=(source.publication,))
 
 
-def connect_hub(dsn: str, application_name: str) -> Connection:
+def connect_hub(dsn: str, application_name: str, *, staged: str = _STAGED) -> Connection:
     """Open a session at the hub in which both ends notice within seconds when the other is gone."""
     parameters = conninfo.conninfo_to_dict(dsn)
-    options = f"{parameters.get('options') or ''} {_KEEPALIVE} {_TEMPORARY}".strip()
+    options = f"{parameters.get('options') or ''} {_KEEPALIVE} -c temp_buffers={staged}".strip()
     return db.connect(
         conninfo.make_conninfo(dsn, options=options, **_CLIENT_KEEPALIVE), application_name=application_name
     )

@@ -79,13 +79,16 @@ class Lane:
         except BaseException as failure:  # noqa: BLE001 - raised again by check(), in the worker's own thread
             self._failure = failure
 
+    def _open_session(self) -> Connection:
+        return self._captured.connect_hub("lane", staged="64MB")  # a whole turn fits
+
     def _keep(self) -> None:
-        with self._captured.connect_hub("lane") as hub:
+        with self._open_session() as hub:
             while not checkpoint.try_lock(hub, LOCK):
                 if self._closing.wait(_BETWEEN_LOCK_TRIES):
                     return
             _log.info("lane.kept", source=self._captured.name)
-            with self._captured.connect_hub("lane") as other, ThreadPoolExecutor(thread_name_prefix="lane") as threads:
+            with self._open_session() as other, ThreadPoolExecutor(thread_name_prefix="lane") as threads:
                 turns = Turns()
                 for seat in [threads.submit(self._sit, session, turns) for session in (hub, other)]:
                     seat.result()

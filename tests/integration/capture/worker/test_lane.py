@@ -178,7 +178,9 @@ def test_what_a_worker_left_whose_source_was_taken_over_is_dropped(rig: Rig) -> 
     rig.await_agreement()
 
 
-TOGETHER = "select count(distinct xmin::text), count(*) from golden.journal_change where relation = 'public.registration'"
+TOGETHER = (
+    "select count(distinct xmin::text), count(*) from golden.journal_change where relation = 'public.registration'"
+)
 
 
 class Unkept(Lane):
