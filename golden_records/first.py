@@ -120,8 +120,8 @@ order by m.golden_id
 
 def are_new(connection: psycopg.Connection, golden_ids: Sequence[int]) -> bool:
     """Tell whether there is no version of any of these golden records."""
-    query = "select not exists (select from golden.golden_version where golden_id = any (%s))"
-    return bool(rows.single(connection, query, [list(golden_ids)]))
+    query = "select not exists (select from golden.golden_version where golden_id = any (%s::bigint[]))"
+    return bool(rows.single(connection, query, [rows.bigints(golden_ids)]))
 
 
 def add_asides(connection: psycopg.Connection) -> bool:

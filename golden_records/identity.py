@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 import psycopg
 
-from golden_records import redirects, staging
+from golden_records import redirects, rows, staging
 from golden_records.routines import Routine, frames, hashed, locked, when
 
 Key = tuple[str, str]
@@ -284,7 +284,7 @@ def lock_ids(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     So whoever masters a point at the same time, and projects it, either sees these or is seen by them.
     """
     own = "select unnest(%s::bigint[]) as golden_id"
-    connection.execute(_lock(_OF_OWN.format(own=own, point=redirects.POINT)), [golden_ids])
+    connection.execute(_lock(_OF_OWN.format(own=own, point=redirects.POINT)), [rows.bigints(golden_ids)])
 
 
 def lock_events(connection: psycopg.Connection) -> None:

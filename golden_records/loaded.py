@@ -28,7 +28,9 @@ from (select case when k.entity in ('contract', 'address') then 0 else 1 end as 
 group by pass
 """
 
-_ADD_KNOWN = "insert into golden.loaded (pass, is_batch, golden_ids, point_ids) values (%s, false, %s, %s)"
+_ADD_KNOWN = (
+    "insert into golden.loaded (pass, is_batch, golden_ids, point_ids) values (%s, false, %s::bigint[], %s::bigint[])"
+)
 _AT_POINT = ("appointment", "meter")
 
 # Two that begin at once: the second waits for the first here, and finds nothing left to be cut.
@@ -73,7 +75,8 @@ def add_known(connection: psycopg.Connection, marked: pl.DataFrame) -> None:
         pl.when(pl.col("entity").is_in(_AT_POINT)).then("point_id").alias("point_id"),
     ).unique()
     for (number,), part in listed.group_by("pass"):
-        connection.execute(_ADD_KNOWN, [number, part["key_id"].to_list(), part["point_id"].to_list()])
+        golden_ids, point_ids = (rows.bigints(part[name].to_list()) for name in ("key_id", "point_id"))
+        connection.execute(_ADD_KNOWN, [number, golden_ids, point_ids])
 
 
 def cut(connection: psycopg.Connection, *, stage: int, limit: int) -> bool:

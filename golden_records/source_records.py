@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from golden_records import redirects, routines, staging
+from golden_records import redirects, routines, rows, staging
 from golden_records.routines import Routine, at_once, frames, when
 
 _REFERENCES = """
@@ -254,13 +254,13 @@ select r.golden_id, r.golden_id, g.entity, r.item_group, r.source_id, r.source_k
        case when g.entity in ('meter', 'appointment') then {redirects.POINT} end, r.own_id
 from golden.golden_record g
 cross join lateral (select * from golden.source_record s where s.golden_id = g.golden_id offset 0) r
-where g.golden_id = any (%(golden_ids)s)
+where g.golden_id = any (%(golden_ids)s::bigint[])
 """
 
 
 def stage_stored(connection: psycopg.Connection, golden_ids: list[int]) -> None:
     """Stage what all sources say of these golden records, as transaction 0, to master them anew."""
-    connection.execute(_FROM_STORE, {"golden_ids": golden_ids})
+    connection.execute(_FROM_STORE, {"golden_ids": rows.bigints(golden_ids)})
 
 
 def note_staged(connection: psycopg.Connection) -> None:

@@ -54,6 +54,7 @@ class InitialLoad:
     _numbering: threading.Lock = field(default_factory=threading.Lock)
     _next_ordinal: int = 1
     _keys: KnownKeys = field(default_factory=KnownKeys)
+    _claiming: threading.Lock = field(default_factory=threading.Lock)
     _failures: list[BaseException] = field(default_factory=list)
     _log: LoadLog = field(init=False)
 
@@ -119,12 +120,13 @@ class InitialLoad:
         return Place(commit_lsn=self.exported.commit_lsn, first_ordinal=first, committed_at=self.exported.taken_at)
 
     def _marked(self, hub: Connection, mapped: MappedBatch) -> MappedBatch:
-        """Give records the golden ids of their keys; what nobody has met yet is claimed."""
-        marked = replace(mapped, records=self._keys.mark(mapped.records))
-        unknown = self._keys.present_unknown(marked.records)
-        if self._keys.are_full or not unknown.any():
-            return marked
-        retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
+        """Give records the golden ids of their keys; what nobody has met yet is claimed, by one reader at a time."""
+        with self._claiming:
+            marked = replace(mapped, records=self._keys.mark(mapped.records))
+            unknown = self._keys.present_unknown(marked.records)
+            if self._keys.are_full or not unknown.any():
+                return marked
+            retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
         return replace(mapped, records=self._keys.mark(mapped.records))
 
     def _claim(self, hub: Connection, marked: MappedBatch, chosen: Sequence[bool]) -> None:
