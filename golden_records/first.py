@@ -24,7 +24,7 @@ with {appointed} in_force as (
         or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s)
     order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
              v.change_id desc
-), copies as materialized (
+), copies as (
     select golden_id, min(entity) as entity, item_group, 0 as tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
            golden.merge(item_values order by {order}) as merged, false as is_decided
@@ -66,7 +66,7 @@ def _survivors(*, appointed: str = "", last: str = "", order: str = _BY_RANK) ->
         appointed=appointed,
         last=last,
         order=order,
-        differing=survivorship.DIFFERING,
+        differing=survivorship.DIFFERING.format(did_differ="false"),
         spoken=survivorship.SPOKEN,
     )
 

@@ -99,9 +99,10 @@ DIFFERING = """survived as materialized (
         or case s.copies when 2 then not s.values[1] <@ s.survivor
                 when 3 then not (s.values[1] <@ s.survivor and s.values[2] <@ s.survivor)
                 else exists (select from unnest(s.values) v (copy) where not v.copy <@ s.survivor) end
-        or exists (select from golden.conflict k where k.closed_at is null and k.golden_id = s.golden_id
-                   and k.item_group = s.item_group offset 0))
+        or {did_differ})
 )"""
+DID_DIFFER = """exists (select from golden.conflict k where k.closed_at is null and k.golden_id = s.golden_id
+                   and k.item_group = s.item_group offset 0)"""
 
 # The candidates of most groups are two or three; a query for each would take longer than all else there.
 REVERSED = """
@@ -152,7 +153,7 @@ with pending as (
     join golden.source_rank k on k.source_id = s.source_id and k.item_group = s.item_group
     order by e.golden_id, e.item_group, e.tx, k.place desc, s.source_id desc, s.own, s.effective_from desc nulls last,
              s.change_id desc
-){ranked}, copies as materialized (
+){ranked}, copies as (
     select golden_id, item_group, tx, count(*) as copies,
            array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
            golden.merge(item_values order by {order}) as merged, bool_or(source_id = 0) as is_decided
@@ -255,7 +256,7 @@ def _choose(name: str, *, ranked: str = "", order: str) -> Routine:
         order=order,
         own=OWN,
         followed=_FOLLOWED,
-        differing=DIFFERING,
+        differing=DIFFERING.format(did_differ=DID_DIFFER),
         spoken=SPOKEN,
         doubted=staging.DOUBTED.format("e.golden_id"),
         said=staging.DOUBTED.format("v.golden_id"),

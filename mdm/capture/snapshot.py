@@ -109,7 +109,7 @@ class InitialLoad:
         marked = self._marked(hub, mapped)
         retried(partial(self._master, hub, chunk, marked), source=self.captured.name)
         self.captured.at(Point.CHUNK_COMMITTED)
-        statistics.renew(hub, changed_share=1.0)
+        statistics.renew(hub, changed_share=1.0, is_rough=True)
         self._log.write(hub)
 
     def _place(self, rows: int) -> Place:
