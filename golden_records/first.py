@@ -13,31 +13,36 @@ import psycopg
 from golden_records import catalogue, journal, rows, staging, survivorship
 from golden_records.catalogue import Entity
 
-# The copies stand as in survivorship: in one order, the survivor last.
+# The copies stand as in survivorship: in one order, the survivor last. Of a source's records in force one is a copy;
+# what caused the event is the last of all that were said. It is sorted once, for all of this.
 _SURVIVORS = """
-with {appointed} in_force as (
-    select distinct on (v.golden_id, v.item_group, k.place, v.source_id)
-           v.golden_id, v.entity, v.item_group, v.source_id, v.item_values, v.change_id, k.place {last}
-    from stage_version v join golden.source_rank k using (source_id, item_group)
-    where v.item_group = any (%(groups)s) and (
-        v.item_group = any (%(undated)s)
-        or coalesce(v.effective_from, '-infinity') <= %(now)s and coalesce(v.effective_to, 'infinity') > %(now)s)
-    order by v.golden_id, v.item_group, k.place desc, v.source_id desc, v.effective_from desc nulls last,
-             v.change_id desc
+with {appointed} said as (
+    select v.golden_id, v.point_id, v.entity, v.item_group, v.source_id, v.item_values, v.change_id, v.effective_from,
+           k.participant, -k.place as rank, -v.source_id as by_source,
+           v.item_group = any (%(undated)s) or coalesce(v.effective_from, '-infinity') <= %(now)s
+                                               and coalesce(v.effective_to, 'infinity') > %(now)s as is_in_force
+    from stage_version v left join golden.source_rank k using (source_id, item_group)
+    where v.item_group = any (%(groups)s)
+), ranked as (
+    select v.*{last},
+           is_in_force and rank is not null and row_number() over (
+               partition by golden_id, item_group, rank, by_source, is_in_force
+               order by effective_from desc nulls last, change_id desc) = 1 as is_copy
+    from said v
 ), copies as (
-    select golden_id, min(entity) as entity, item_group, 0 as tx, count(*) as copies,
-           array_agg(item_values order by {order}) as values, array_agg(change_id order by {order}) as change_ids,
-           golden.merge(item_values order by {order}) as merged, false as is_decided
-    from in_force group by golden_id, item_group
+    select golden_id, min(entity) as entity, item_group, 0 as tx, count(*) filter (where is_copy) as copies,
+           array_agg(item_values order by {order}) filter (where is_copy) as values,
+           array_agg(change_id order by {order}) filter (where is_copy) as change_ids,
+           golden.merge(item_values order by {order}) filter (where is_copy) as merged,
+           max(change_id) as cause_id, false as is_decided
+    from ranked group by golden_id, item_group having bool_or(is_copy)
 ), {differing}
 insert into stage_survivor (golden_id, entity, item_group, tx, is_aside, cause_id, item_values, change_id,
                             candidates, spoken)
-select s.golden_id, s.entity, s.item_group, 0, false, e.cause_id, s.survivor, s.change_ids[s.copies],
+select s.golden_id, s.entity, s.item_group, 0, false, s.cause_id, s.survivor, s.change_ids[s.copies],
        case when s.copies > 1 then s.change_ids end,
        {spoken}
 from survived s
-join (select golden_id, item_group, max(change_id) as cause_id from stage_version
-      where item_group = any (%(groups)s) group by 1, 2) e using (golden_id, item_group)
 """
 
 # What follows the appointed service is asked once for each point, not for each copy.
@@ -54,11 +59,11 @@ _APPOINTED = """appointed as materialized (
         offset 0) a
 ),"""
 _LAST = """,
-           case when k.participant is not null
-                 and (case v.item_group when 'energisation' then v.golden_id else v.point_id end, k.participant)
+           case when v.participant is not null
+                 and (case v.item_group when 'energisation' then v.golden_id else v.point_id end, v.participant)
                      in (select point_id, service_mpid from appointed)
                 then 1 else 0 end as last"""
-_BY_RANK = "place desc, source_id desc"
+_BY_RANK = "rank, by_source"
 
 
 def _survivors(*, appointed: str = "", last: str = "", order: str = _BY_RANK) -> str:
