@@ -73,19 +73,19 @@ where v.violated
 INSERT = "insert into stage_violation (source_id, change_no, source_key, item_group, rule, severity)"
 
 
-def check_records(connection: psycopg.Connection) -> None:
-    """Put the rules that read one record alone to the staged records."""
+def check_records(connection: psycopg.Connection, *, are_keys_known: bool = False) -> None:
+    """Put the rules that read one record alone to the staged records; those on keys not where all keys have passed."""
     with staging.pipelined(connection), staging.frames_only(connection):
         connection.execute("set local enable_sort = off")  # keys are hashed: how many they are is not known beforehand
-        for query in _record_queries(registry.edition()):
+        for query in _record_queries(registry.edition(), are_keys_known=are_keys_known):
             connection.execute(f"{INSERT} {query}")
         connection.execute("set local enable_sort = on")
 
 
 @cache
-def _record_queries(_edition: int) -> tuple[str, ...]:
+def _record_queries(_edition: int, *, are_keys_known: bool) -> tuple[str, ...]:
     """Return the statements for the rules as they are configured."""
-    keys = values(Scope.POINT_KEY)
+    keys = "" if are_keys_known else values(Scope.POINT_KEY)
     carried = [_RECORDS.format(rows=rows, rules=rules) for scope, rows in _ROWS.items() if (rules := values(scope))]
     return (
         *([_POINT_KEYS.format(rules=keys, any_violated=_any_violated(Scope.POINT_KEY))] if keys else []),

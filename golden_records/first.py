@@ -26,8 +26,8 @@ with {appointed} said as (
 ), ranked as (
     select v.*{last},
            is_in_force and rank is not null and row_number() over (
-               partition by golden_id, item_group, rank, by_source, is_in_force
-               order by effective_from desc nulls last, change_id desc) = 1 as is_copy
+               partition by golden_id, item_group, rank, by_source
+               order by is_in_force desc, effective_from desc nulls last, change_id desc) = 1 as is_copy
     from said v
 ), copies as (
     select golden_id, min(entity) as entity, item_group, 0 as tx, count(*) filter (where is_copy) as copies,

@@ -60,7 +60,8 @@ def load(connection: psycopg.Connection, batch: MappedBatch) -> Outcome:
 def _load(connection: psycopg.Connection, batch: MappedBatch, *, plain: pl.DataFrame, careful: pl.DataFrame) -> Outcome:
     """Put rules to those of the plain records that rules read, but copy all; the careful ones are staged before."""
     read = plain.filter(checks.read_by_rules())
-    staged = parts.stage(connection, replace(batch, records=careful if careful.height else read))
+    looked_at = careful if careful.height else read
+    staged = parts.stage(connection, replace(batch, records=looked_at), are_keys_known=not careful.height)
     violations = staged.violations
     if careful.height:
         identity.resolve(connection)

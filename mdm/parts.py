@@ -91,8 +91,8 @@ def prepare(connection: psycopg.Connection) -> None:
         projection.prepare(connection)
 
 
-def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
-    """Journal and stage a part and hold back what fails on its own."""
+def stage(connection: psycopg.Connection, batch: MappedBatch, *, are_keys_known: bool = False) -> Staged:
+    """Journal and stage a part and hold back what fails on its own; known keys have passed the rules on keys."""
     block = begin(connection)
     source = {"source_id": batch.source_id, "block": block}
     journal.record(connection, batch.changes, batch.transactions, is_whole=batch.rejects.is_empty(), **source)
@@ -105,19 +105,21 @@ def stage(connection: psycopg.Connection, batch: MappedBatch) -> Staged:
         changes=batch.changes.height,
         block=block,
         is_partial=bool(batch.records["is_partial"].any()),
-        violations=_check(connection, [batch.source_id], block=block, changes=batch.changes.height),
+        violations=_check(
+            connection, [batch.source_id], block=block, changes=batch.changes.height, are_keys_known=are_keys_known
+        ),
     )
 
 
 def check_apart(connection: psycopg.Connection, batch: MappedBatch, *, block: int) -> int:
-    """Stage records alone of a part that stage() has journalled, and hold back what fails on its own.
+    """Stage records with known keys of a part that stage() has journalled, and hold back what fails on its own.
 
     Returns the count of violations. What the part renews or withdraws is closed already.
     """
     prepare(connection)
     _fill(connection, batch, block)
     with staging.pipelined(connection):
-        checks.check_records(connection)
+        checks.check_records(connection, are_keys_known=True)
         found = quarantine.look(connection, [batch.source_id])
         quarantine.hold_records(connection, found)
         return found.violations
@@ -152,10 +154,12 @@ def stage_journalled(connection: psycopg.Connection, part: Part) -> Staged:
     return Staged(changes=part.changes, block=part.block, is_partial=part.is_partial, violations=violations)
 
 
-def _check(connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int) -> int:
+def _check(
+    connection: psycopg.Connection, source_ids: Sequence[int], *, block: int, changes: int, are_keys_known: bool
+) -> int:
     """Hold back what fails on its own; return the count of violations."""
     with staging.pipelined(connection):
-        checks.check_records(connection)
+        checks.check_records(connection, are_keys_known=are_keys_known)
         return _hold(connection, source_ids, block=block, changes=changes)
 
 
