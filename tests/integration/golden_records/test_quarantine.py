@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from golden_records.staging import FEW
 from mdm import mastering
 from tests import factories
 from tests.factories import NOW, Change, Transaction, appointment, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
 
 KEY = mpan(1)
+MANY = range(100, 101 + FEW)  # changes that are not journalled one by one
 
 
 def wait_for_lock(observer: Hub, waiting: Hub) -> None:
@@ -213,6 +215,28 @@ def test_an_untypable_row_that_is_mended_in_the_same_batch_does_not_stay_held(hu
     assert hub.rows("select reason, outcome from golden.quarantine") == [
         ("displayed_digits is not an int", "superseded")
     ]
+
+
+def test_an_untypable_row_that_a_load_finds_mended_does_not_stay_held(hub: Hub) -> None:
+    hub.change("mss", replace(meter(KEY, "L1"), reject="displayed_digits is not an int"))
+
+    hub.load("mss", *(meter(mpan(number), f"L{number}") for number in MANY), meter(KEY, "L1"))
+
+    assert hub.value("select count(*) > 0 from golden.journal_block") is True
+    assert hub.value("select outcome from golden.quarantine") == "superseded"
+    assert hub.value("select count(*) from golden.meter where meter_id = 'L1'") == 1
+
+
+def test_what_is_held_back_of_a_load_tells_its_position_and_payload(hub: Hub) -> None:
+    hub.load("smrs10", *(appointment(mpan(number)) for number in MANY), appointment(KEY, contract_reference=None))
+
+    assert hub.value("select count(*) > 0 from golden.journal_block") is True
+    held = hub.rows(
+        "select q.rule, q.ordinal, j.ordinal, j.payload ->> 'key', j.source_key = q.source_key"
+        " from golden.quarantine q cross join lateral golden.journalled(q.change_id) j"
+    )
+    place = len(MANY) + 1
+    assert held == [(11, place, place, appointment(KEY).key, True)]
 
 
 def test_a_row_that_is_wrong_to_the_end_of_the_batch_is_held_once(hub: Hub) -> None:
