@@ -89,6 +89,19 @@ cross join unnest(%(groups)s::text[]) g (item_group)
 where not exists (select from golden.metering_point m where m.golden_id = p.point_id)
 """
 
+_LINEAGE = "jsonb_object_agg(i.item, coalesce((s.spoken ->> i.item)::bigint, s.change_id))"
+_MADE = f"""
+    select s.golden_id, max(s.cause_id) as change_id, jsonb_object_agg(i.item, s.item_values -> i.item) as changed,
+           {_LINEAGE} as lineage
+    from said s join golden.catalogue_item i using (item_group)
+    where s.item_values ? i.item group by s.golden_id
+"""
+# Where all items are of one group, what is said of it is all that there is.
+_MADE_OF_ONE = f"""
+    select s.golden_id, s.cause_id as change_id, s.item_values as changed,
+           (select {_LINEAGE} from jsonb_object_keys(s.item_values) i (item)) as lineage
+    from said s where s.item_values <> '{{}}'
+"""
 _VERSIONS = """
 with said as materialized (
     select golden_id, item_group, item_values, spoken, change_id, candidates, coalesce(cause_id, change_id) as cause_id
@@ -99,12 +112,7 @@ with said as materialized (
     join (select item_group, array_agg(item) as items from golden.catalogue_item group by 1) l using (item_group)
     where s.candidates is not null and s.item_values ?| l.items
     group by s.golden_id
-), made as materialized (
-    select s.golden_id, max(s.cause_id) as change_id, jsonb_object_agg(i.item, s.item_values -> i.item) as changed,
-           jsonb_object_agg(i.item, coalesce((s.spoken ->> i.item)::bigint, s.change_id)) as lineage
-    from said s join golden.catalogue_item i using (item_group)
-    where s.item_values ? i.item group by s.golden_id
-), written as (
+), made as materialized ({made}), written as (
     insert into golden.golden_version (golden_id, version, entity, op, source_id, change_id, commit_lsn, committed_at,
                                        recorded_at, changed, lineage, candidates, policy_id)
     select m.golden_id, 1, '{entity}', 'c', %(hub)s, m.change_id, (select commit_lsn from stage_tx), %(now)s,
@@ -169,6 +177,7 @@ def _versions_query(entity: Entity) -> str:
     names = [item.name for item in entity.items]
     return _VERSIONS.format(
         entity=entity.name,
+        made=_MADE if len(entity.groups) > 1 else _MADE_OF_ONE,
         reversed=survivorship.REVERSED.format("s.candidates"),
         columns=", ".join(names),
         from_columns=", ".join(f"r.{name}" for name in names),
