@@ -251,14 +251,33 @@ select count(*) from ({_lock("select golden_id from awaited", "share nowait")}) 
 """
 
 
+_CONTRACTS = f"""
+select {redirects.end_of("(item_values ->> 'contract_id')::bigint")} as golden_id
+from stage_version where item_group = 'appointment' and item_values ? 'contract_id'
+"""
+
+
+def lock_contracts(connection: psycopg.Connection) -> None:
+    """Keep the contracts that staged appointments name as they are until the transaction ends.
+
+    Whoever changes one waits, and finds the appointments then. They are locked out of order, so without waiting; raises
+    SerializationFailure.
+    """
+    _lock_at_once(connection, _lock(_CONTRACTS, "share nowait"))
+
+
 def lock_awaited(connection: psycopg.Connection) -> bool:
     """Lock the contracts and linked points that records about to be held back wait for; tell whether there are any.
 
     Whoever brings these at the same moment either has committed, so that looking again finds them, or waits until what
     is held back can be seen. They are locked out of order, so without waiting; raises SerializationFailure.
     """
+    return _lock_at_once(connection, _LOCK_AWAITED).fetchone() != (0,)
+
+
+def _lock_at_once(connection: psycopg.Connection, query: str) -> psycopg.Cursor:
     try:
-        return connection.execute(_LOCK_AWAITED).fetchone() != (0,)
+        return connection.execute(query)
     except psycopg.errors.LockNotAvailable as error:
         raise psycopg.errors.SerializationFailure("what a record waits for is being mastered: tried again") from error
 

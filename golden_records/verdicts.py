@@ -102,7 +102,7 @@ union select 'address', golden_id from changed where entity = 'address'
 _STAGE = f"insert into stage_judged (kind, golden_id) select kind, golden_id from ({_JUDGE}) judged"
 
 # A golden record that is put together of several records came past its rules in parts only.
-_CHECKED = ("supply", "fitting")
+_CHECKED = ("supply", "fitting", "appointment")
 _STAGE_UNCHECKED = f"""
 {_STAGE}
 where kind <> all (array[{{checked}}]::text[]) or golden_id not in (select golden_id from stage_delta)
@@ -178,7 +178,8 @@ def settle(connection: psycopg.Connection, *, are_checked: bool = False) -> None
     """Open and close the violations of what this part touched; what it wrote stands in the store by now.
 
     `are_checked` says that all that it wrote is new golden records, and that crossing.check() has found nothing wrong
-    with all that is known of them: what no other record can have made wrong meanwhile is not asked again.
+    with all that is known of them, contracts included, which are locked: what no other record can have made wrong
+    meanwhile is not asked again.
     """
     with staging.pipelined(connection):
         connection.execute(unjudged.HOLD_OFF)

@@ -112,6 +112,8 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     """
     groups = _groups(entities)
     violations = 0
+    if "appointment" in groups:
+        identity.lock_contracts(connection)
     while found := _choose_first(connection, groups, now, is_whole=not violations):  # what is held back is still stored
         if identity.lock_awaited(connection) and not (
             found := crossing.check_again(connection, groups, scopes=crossing.ALL - crossing.POINTS)

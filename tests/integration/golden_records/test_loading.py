@@ -1,13 +1,15 @@
 """Initial loads: taken in by chunks of any source in any order, assembled once each."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from golden_records import loaded
 from mdm import assembling, mastering
 from tests import factories
-from tests.factories import Change, Transaction, address, appointment, meter, mpan, point
+from tests.factories import Change, Transaction, address, appointment, contract, meter, mpan, point
 from tests.integration.golden_records.conftest import Hub
+from tests.integration.golden_records.test_quarantine import wait_for_lock
 
 KEY = mpan(1)
 
@@ -158,3 +160,25 @@ def test_workers_that_assemble_at_once_take_different_batches(open_hub: Callable
     assert len(taken) == len(others) == 2
     assert set(taken).isdisjoint(others)
     assert loaded.find_pass(hub.connection) is None
+
+
+def test_a_contract_that_changes_while_its_appointments_are_assembled_waits_for_them(
+    open_hub: Callable[[], Hub],
+) -> None:
+    hub, other = open_hub(), open_hub()
+    _load(hub, "smrs10", point(KEY, mpan_status="R"), appointment(KEY))
+    after: int | None = 0
+    while hub.value("select count(*) from golden.loaded where pass = 1 and is_batch") == 0:
+        with hub.connection.transaction():
+            after = assembling.assemble(hub.connection, after=after or 0, limit=10, now=datetime.now(UTC))
+
+    with ThreadPoolExecutor(1) as threads:
+        with hub.connection.transaction():
+            assembling.assemble(hub.connection, after=after or 0, limit=10, now=datetime.now(UTC))
+            mastering.finish(hub.connection)
+            changing = threads.submit(other.change, "smrs10", contract("C1", service_mpid="ADVA"))
+            wait_for_lock(hub, other)
+        changing.result()
+
+    assert hub.value("select count(*) from golden.appointment") == 1
+    assert hub.rows("select rule from golden.violation where closed_at is null") == [(13,)]
