@@ -12,6 +12,8 @@ import orjson
 import polars as pl
 import psycopg
 
+from golden_records import rows
+
 # A row is taken apart from its beginning, as far as it is needed: what is looked at most stands first in stage_version.
 _TABLES = """
 create temp table if not exists stage_tx (
@@ -164,23 +166,24 @@ FEW = 500
 
 
 _FILLED = """
-select array_agg(name) filter (where pg_relation_size(stage) > 0), bool_and(stage is not null)
-from (select name, to_regclass('pg_temp.' || name) as stage from unnest(%s::text[]) name offset 0) known
+select array_agg(name) from unnest(%s::text[]) name where pg_relation_size(to_regclass('pg_temp.' || name)) > 0
 """
 
 
 def begin(connection: psycopg.Connection) -> bool:
-    """Make the temporary tables where the session has none yet; empty those that a part of the transaction used.
+    """Make the temporary tables where the session has none yet; empty them when a part of the transaction used them.
 
     Returns whether they were made now. To empty a table makes new files: those that have nothing are left alone.
     """
-    filled, are_made = connection.execute(_FILLED, [list(TABLES)]).fetchone() or (None, False)
-    if not are_made:
+    row = connection.execute("select pg_relation_size(to_regclass('pg_temp.stage_tx'))").fetchone()
+    octets = row[0] if row else None
+    if octets is None:
         for statement in _stored_plain(_TABLES, connection.info.server_version).split(";\n"):
             connection.execute(statement)
-    elif filled:
+    elif octets:
+        filled = rows.single(connection, _FILLED, [list(TABLES)])
         connection.execute(f"truncate {', '.join(filled)}")
-    return not are_made
+    return octets is None
 
 
 def _stored_plain(statements: str, version: int) -> str:
