@@ -96,7 +96,7 @@ _MADE = f"""
     from said s join golden.catalogue_item i using (item_group)
     where s.item_values ? i.item group by s.golden_id
 """
-# Where all items are of one group, what is said of it is all that there is.
+# Where all items are of one group, what is said of it is all that there is: a record says nothing but items.
 _MADE_OF_ONE = f"""
     select s.golden_id, s.cause_id as change_id, s.item_values as changed,
            (select {_LINEAGE} from jsonb_object_keys(s.item_values) i (item)) as lineage

@@ -123,10 +123,15 @@ def stage_later(connection: psycopg.Connection) -> None:
         connection.execute(_STAGE_LATER, {"groups": list(_GROUPS)})
 
 
+def is_any_waiting(connection: psycopg.Connection) -> bool:
+    """Tell whether anything is held back that another record may heal."""
+    query = "select exists (select from golden.quarantine where closed_at is null and rule = any (%s))"
+    return bool(rows.single(connection, query, [cross_rules()]))
+
+
 def list_waiting(connection: psycopg.Connection, golden_ids: Sequence[int]) -> list[int]:
     """Return what is held back and may be healed by a change of any of these golden records."""
-    waits = "select exists (select from golden.quarantine where closed_at is null and rule = any (%s))"
-    if not rows.single(connection, waits, [cross_rules()]):
+    if not is_any_waiting(connection):
         return []
     found = connection.execute(
         """

@@ -257,13 +257,20 @@ from stage_version where item_group = 'appointment' and item_values ? 'contract_
 """
 
 
-def lock_contracts(connection: psycopg.Connection) -> None:
-    """Keep the contracts that staged appointments name as they are until the transaction ends.
+_LOCK_CONTRACTS = f"""
+select (select count(distinct golden_id) from ({_CONTRACTS}) named), count(*)
+from ({_lock(_CONTRACTS, "share skip locked")}) locked
+"""
 
-    Whoever changes one waits, and finds the appointments then. They are locked out of order, so without waiting; raises
-    SerializationFailure.
+
+def lock_contracts(connection: psycopg.Connection) -> bool:
+    """Keep the contracts that staged appointments name as they are until the transaction ends; tell whether all are.
+
+    Whoever changes one waits, and finds the appointments then. They are locked out of order, so without waiting for one
+    that is being changed.
     """
-    _lock_at_once(connection, _lock(_CONTRACTS, "share nowait"))
+    named, locked_ones = connection.execute(_LOCK_CONTRACTS).fetchone() or (0, 0)
+    return bool(named == locked_ones)
 
 
 def lock_awaited(connection: psycopg.Connection) -> bool:
@@ -272,12 +279,8 @@ def lock_awaited(connection: psycopg.Connection) -> bool:
     Whoever brings these at the same moment either has committed, so that looking again finds them, or waits until what
     is held back can be seen. They are locked out of order, so without waiting; raises SerializationFailure.
     """
-    return _lock_at_once(connection, _LOCK_AWAITED).fetchone() != (0,)
-
-
-def _lock_at_once(connection: psycopg.Connection, query: str) -> psycopg.Cursor:
     try:
-        return connection.execute(query)
+        return connection.execute(_LOCK_AWAITED).fetchone() != (0,)
     except psycopg.errors.LockNotAvailable as error:
         raise psycopg.errors.SerializationFailure("what a record waits for is being mastered: tried again") from error
 

@@ -1,7 +1,8 @@
 """The journal: every change once, by (source, commit LSN, ordinal). Its primary keys refuse a second coming (law 1).
 
 What a load reads of a table is kept in blocks of many changes: a row for each, with its indexes, costs as much as five
-times its contents. golden.journal shows all changes, golden.journalled(change_id) finds one.
+times its contents. golden.journal shows all changes, golden.journalled(change_id) finds one. The key of a block is that
+of its first change: that no chunk of a load is read twice, its mark in the same transaction makes sure.
 """
 
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def record(
 ) -> None:
     """Write the changes of a part. A change that stands already raises UniqueViolation.
 
-    What was read of one table is kept in blocks if it `is_whole`: no change of it could not be read.
+    What was read of one table is kept in blocks if it `is_whole`: none of it is rejected, or too long to be staged.
     """
     if changes.height >= CHANGES_PER_BLOCK:
         raise ValueError(f"a part holds at most {CHANGES_PER_BLOCK - 1} changes")

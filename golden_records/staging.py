@@ -12,8 +12,6 @@ import orjson
 import polars as pl
 import psycopg
 
-from golden_records import rows
-
 # A row is taken apart from its beginning, as far as it is needed: what is looked at most stands first in stage_version.
 _TABLES = """
 create temp table if not exists stage_tx (
@@ -181,7 +179,7 @@ def begin(connection: psycopg.Connection) -> bool:
         for statement in _stored_plain(_TABLES, connection.info.server_version).split(";\n"):
             connection.execute(statement)
     elif octets:
-        filled = rows.single(connection, _FILLED, [list(TABLES)])
+        (filled,) = connection.execute(_FILLED, [list(TABLES)]).fetchone() or ([],)
         connection.execute(f"truncate {', '.join(filled)}")
     return octets is None
 
@@ -202,13 +200,17 @@ def fill(
     transactions: pl.DataFrame,
     records: pl.DataFrame,
     rejects: pl.DataFrame,
-) -> None:
-    """COPY the canonical frames into their tables; records and rejects carry source_id and change_id."""
+) -> bool:
+    """COPY the canonical frames into their tables; records and rejects carry source_id and change_id.
+
+    Returns whether all could be read: none is rejected, and none is too long to be staged.
+    """
     fitting, oversized = parted(records)
     fill_transactions(connection, transactions)
     copy_in(connection, "stage_record", fitting[_RECORD_COLUMNS])
     copy_in(connection, "stage_reject", rejects[_REJECT_COLUMNS])
     copy_in(connection, "stage_reject", oversized[_REJECT_COLUMNS])
+    return rejects.is_empty() and oversized.is_empty()
 
 
 def fill_transactions(connection: psycopg.Connection, transactions: pl.DataFrame) -> None:

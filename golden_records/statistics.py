@@ -16,19 +16,12 @@ where schemaname in ('golden', 'hub') and n_mod_since_analyze > %s * n_live_tup 
 _BY_KEY_ALONE = ["journal_change", "journal_block", "golden_version", "feed"]
 
 
-_ROUGH = 20  # a fifth of PostgreSQL's own sample
-
-
-def renew(connection: psycopg.Connection, *, changed_share: float, is_rough: bool = False) -> int:
+def renew(connection: psycopg.Connection, *, changed_share: float) -> int:
     """Analyze the tables of which more than this share has changed since the last time; return how many.
 
-    Outside of a transaction. A table that somebody else analyzes now is left to them. Roughly is enough where it will
-    be done again soon.
+    Outside of a transaction. A table that somebody else analyzes now is left to them.
     """
     tables = connection.execute(_CHANGED, [changed_share, _BY_KEY_ALONE]).fetchall()
-    if tables and is_rough:
-        connection.execute(f"set default_statistics_target = {_ROUGH}")
     for schema, name in tables:
         connection.execute(sql.SQL("analyze (skip_locked) {}").format(sql.Identifier(schema, name)))
-    connection.execute("reset default_statistics_target")
     return len(tables)

@@ -24,6 +24,9 @@ KINDS: dict[str, tuple[Scope, ...]] = {
     "address": (Scope.ADDRESS,),
 }
 
+# With points, the records of their appointments are asked about.
+_ASKED = {**KINDS, "appointment": (*KINDS["appointment"], Scope.RECORD_AT_POINT)}
+
 # Of a point that changed, what stands at it is judged anew where the change is one that its rules ask for.
 _JUDGE = """
 with changed as materialized (
@@ -101,8 +104,15 @@ union select 'address', golden_id from changed where entity = 'address'
 
 _STAGE = f"insert into stage_judged (kind, golden_id) select kind, golden_id from ({_JUDGE}) judged"
 
+Kinds = tuple[str, ...]
+
+CHECKED: Kinds = ("supply", "fitting")
+"""The kinds of which crossing.check() asks all that is asked of them, of new golden records."""
+
+CHECKED_WITH_CONTRACTS: Kinds = (*CHECKED, "appointment")
+"""The same where the contracts of appointments are locked."""
+
 # A golden record that is put together of several records came past its rules in parts only.
-_CHECKED = ("supply", "fitting", "appointment")
 _STAGE_UNCHECKED = f"""
 {_STAGE}
 where kind <> all (array[{{checked}}]::text[]) or golden_id not in (select golden_id from stage_delta)
@@ -174,16 +184,15 @@ insert into stage_subject (kind, subject_id, is_open) select 'violation', violat
 _AS_OF = "(select (max(committed_at) at time zone 'Europe/London')::date from stage_tx)"
 
 
-def settle(connection: psycopg.Connection, *, are_checked: bool = False) -> None:
+def settle(connection: psycopg.Connection, *, checked: Kinds = ()) -> None:
     """Open and close the violations of what this part touched; what it wrote stands in the store by now.
 
-    `are_checked` says that all that it wrote is new golden records, and that crossing.check() has found nothing wrong
-    with all that is known of them, contracts included, which are locked: what no other record can have made wrong
-    meanwhile is not asked again.
+    Kinds are `checked` where all that it wrote is new golden records, and crossing.check() has found nothing wrong with
+    all that is known of them: what no other record can have made wrong meanwhile is not asked again.
     """
     with staging.pipelined(connection):
         connection.execute(unjudged.HOLD_OFF)
-        connection.execute(_stage_unchecked(registry.edition()) if are_checked else _STAGE)
+        connection.execute(_stage_unchecked(registry.edition(), checked) if checked else _STAGE)
         _settle(connection)
 
 
@@ -205,12 +214,12 @@ def settle_noted(connection: psycopg.Connection, *, limit: int) -> bool:
 
 
 @cache
-def _stage_unchecked(_edition: int) -> str:
+def _stage_unchecked(_edition: int, kinds: Kinds) -> str:
     """Return what stages all but that of which crossing.check() leaves nothing to be found, by rules of severity E."""
     checked = (
         kind
-        for kind in _CHECKED
-        if all(rule.severity is Severity.ERROR for scope in KINDS[kind] for rule in registry.list_of_scope(scope))
+        for kind in kinds
+        if all(rule.severity is Severity.ERROR for scope in _ASKED[kind] for rule in registry.list_of_scope(scope))
     )
     return _STAGE_UNCHECKED.format(checked=", ".join(f"'{kind}'" for kind in checked))
 
@@ -231,7 +240,7 @@ def statements(_edition: int) -> tuple[str, ...]:
     ]
     kinds = ", ".join(
         f"('{kind}', {rule.code})"
-        for kind, asked in {**KINDS, "appointment": (*KINDS["appointment"], Scope.RECORD_AT_POINT)}.items()
+        for kind, asked in _ASKED.items()
         for rule in registry.configured()
         if rule.scope in asked
     )

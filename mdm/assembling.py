@@ -29,6 +29,7 @@ from golden_records import (
     staging,
     survivorship,
     unmatched,
+    verdicts,
 )
 from golden_records.due import Cause
 from mdm import mastering, parts
@@ -112,8 +113,7 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
     """
     groups = _groups(entities)
     violations = 0
-    if "appointment" in groups:
-        identity.lock_contracts(connection)
+    are_kept = _keep_contracts(connection, groups)
     while found := _choose_first(connection, groups, now, is_whole=not violations):  # what is held back is still stored
         if identity.lock_awaited(connection) and not (
             found := crossing.check_again(connection, groups, scopes=crossing.ALL - crossing.POINTS)
@@ -131,7 +131,19 @@ def _master_first(connection: psycopg.Connection, entities: Sequence[str], now: 
         conflicts.settle(connection, groups=groups)
         due.note(connection)
         unmatched.note(connection)
-    return Mastered(violations=violations, settled=None, are_checked=are_alone and not violations)
+    checked = verdicts.CHECKED_WITH_CONTRACTS if are_kept else verdicts.CHECKED
+    return Mastered(violations=violations, settled=None, checked=checked if are_alone and not violations else ())
+
+
+def _keep_contracts(connection: psycopg.Connection, groups: set[str]) -> bool:
+    """Lock the contracts that appointments name; tell whether none can change before this is committed.
+
+    What waits to be healed is put through again at the end, under locks that are waited for: nobody is to wait for
+    contracts then.
+    """
+    if "appointment" not in groups:
+        return True
+    return not healing.is_any_waiting(connection) and identity.lock_contracts(connection)
 
 
 def _groups(entities: Collection[str]) -> set[str]:

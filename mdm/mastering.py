@@ -58,12 +58,12 @@ class Outcome:
 class Mastered:
     """What came of choosing and writing: records that violate a rule, and what overrides are to be looked at.
 
-    `are_checked` is as verdicts.settle() has it.
+    `checked` is as verdicts.settle() has it.
     """
 
     violations: int
     settled: psycopg.Cursor | None
-    are_checked: bool = False
+    checked: verdicts.Kinds = ()
 
 
 def tune(connection: psycopg.Connection, *, terms: Terms = USUAL) -> None:
@@ -139,14 +139,14 @@ def _master_part(
     return Outcome(changes=staged.changes, violations=violations, touched_points=touching.rowcount)
 
 
-def _pass_on(connection: psycopg.Connection, *, is_judged: bool = True, are_checked: bool = False) -> psycopg.Cursor:
+def _pass_on(connection: psycopg.Connection, *, is_judged: bool = True, checked: verdicts.Kinds = ()) -> psycopg.Cursor:
     """Judge what this part touched, or note it to be judged, and tell views and tasks.
 
-    How many points it touched, the result's count says. For `are_checked` see verdicts.settle().
+    How many points it touched, the result's count says. For `checked` see verdicts.settle().
     """
     touching = touched.collect(connection)
     if is_judged:
-        verdicts.settle(connection, are_checked=are_checked)
+        verdicts.settle(connection, checked=checked)
     else:
         verdicts.note(connection)
     projection.note(connection)
@@ -304,7 +304,7 @@ def master_stored(
     mastered = master(connection)
     if mastered.violations:
         source_records.drop_quarantined(connection)
-    _pass_on(connection, are_checked=mastered.are_checked)
+    _pass_on(connection, checked=mastered.checked)
     _yield_to_owners(connection, mastered.settled)
     return block
 

@@ -95,8 +95,8 @@ def stage(connection: psycopg.Connection, batch: MappedBatch, *, are_keys_known:
     """Journal and stage a part and hold back what fails on its own; known keys have passed the rules on keys."""
     block = begin(connection)
     source = {"source_id": batch.source_id, "block": block}
-    journal.record(connection, batch.changes, batch.transactions, is_whole=batch.rejects.is_empty(), **source)
-    _fill(connection, batch, block)
+    is_whole = _fill(connection, batch, block)
+    journal.record(connection, batch.changes, batch.transactions, is_whole=is_whole, **source)
     truncates = batch.changes["op"] == "t"
     if truncates.any():
         for change in _marked(batch.changes.filter(truncates), **source).iter_rows(named=True):
@@ -125,9 +125,9 @@ def check_apart(connection: psycopg.Connection, batch: MappedBatch, *, block: in
         return found.violations
 
 
-def _fill(connection: psycopg.Connection, batch: MappedBatch, block: int) -> None:
+def _fill(connection: psycopg.Connection, batch: MappedBatch, block: int) -> bool:
     source = {"source_id": batch.source_id, "block": block}
-    staging.fill(
+    return staging.fill(
         connection,
         transactions=_of_source(batch.transactions, batch.source_id),
         records=_marked(batch.records, **source),

@@ -68,7 +68,10 @@ class Captured:
         return Mapper(source=self.source, source_id=self.source_id, offset=offset)
 
     def connect_hub(self, purpose: str = "capture", *, staged: str = _STAGED) -> Connection:
-        """Open a session at the hub with memory for so much; both ends notice within seconds when the other is gone."""
+        """Open a session at the hub in which both ends notice within seconds when the other is gone.
+
+        What is staged has that much memory there (temp_buffers).
+        """
         return connect_hub(self.hub_dsn, f"mdm {purpose} {self.name}", staged=staged)
 
 

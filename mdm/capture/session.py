@@ -365,7 +365,7 @@ class Session:
 
     def _enter(self, state: State) -> None:
         if self.state.state is not state:
-            statistics.renew(self.hub, changed_share=0.1, is_rough=state is not State.STREAMING)
+            statistics.renew(self.hub, changed_share=0.1)
             with db.transaction(self.hub):
                 checkpoint.fence(self.hub, self.captured.source_id, self.state.worker)
                 checkpoint.enter(self.hub, self.captured.source_id, state)

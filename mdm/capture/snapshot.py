@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+import polars as pl
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
@@ -109,7 +110,7 @@ class InitialLoad:
         marked = self._marked(hub, mapped)
         retried(partial(self._master, hub, chunk, marked), source=self.captured.name)
         self.captured.at(Point.CHUNK_COMMITTED)
-        statistics.renew(hub, changed_share=1.0, is_rough=True)
+        statistics.renew(hub, changed_share=1.0)
         self._log.write(hub)
 
     def _place(self, rows: int) -> Place:
@@ -121,13 +122,19 @@ class InitialLoad:
 
     def _marked(self, hub: Connection, mapped: MappedBatch) -> MappedBatch:
         """Give records the golden ids of their keys; what nobody has met yet is claimed, by one reader at a time."""
+        marked, unknown = self._mark(mapped)
+        if self._keys.are_full or not unknown.any():
+            return marked
         with self._claiming:
-            marked = replace(mapped, records=self._keys.mark(mapped.records))
-            unknown = self._keys.present_unknown(marked.records)
-            if self._keys.are_full or not unknown.any():
-                return marked
-            retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
-        return replace(mapped, records=self._keys.mark(mapped.records))
+            marked, unknown = self._mark(mapped)
+            if unknown.any():
+                retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
+        return self._mark(mapped)[0]
+
+    def _mark(self, mapped: MappedBatch) -> tuple[MappedBatch, pl.Series]:
+        """Mark the records, and tell which of them present a key that is not known."""
+        marked = replace(mapped, records=self._keys.mark(mapped.records))
+        return marked, self._keys.present_unknown(marked.records)
 
     def _claim(self, hub: Connection, marked: MappedBatch, chosen: Sequence[bool]) -> None:
         """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""

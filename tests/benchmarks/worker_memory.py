@@ -110,9 +110,11 @@ def _seen_at_once(installation: Installation, rows: int) -> Iterator[None]:
 
 def _count(installation: Installation, counts: set[int], stop: threading.Event) -> None:
     with installation.connect_hub() as connection:
-        row = connection.execute("select coalesce(max(change_id), 0) from golden.journal").fetchone()
+        row = connection.execute("select coalesce(max(change_id), 0) from golden.journal_change").fetchone()
         while not stop.wait(0.5):
             found = connection.execute(
-                "select count(*) from golden.journal where change_id > %s and relation = 'public.metering_point'", row
+                "select count(*) from golden.journal_change"
+                " where change_id > %s and relation = 'public.metering_point'",
+                row,
             ).fetchone()
             counts.add(found[0] if found else 0)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from golden_records.staging import FEW
+from golden_records.staging import FEW, LONGEST
 from mdm import mastering
 from tests import factories
 from tests.factories import NOW, Change, Transaction, appointment, meter, mpan, point
@@ -237,6 +237,15 @@ def test_what_is_held_back_of_a_load_tells_its_position_and_payload(hub: Hub) ->
     )
     place = len(MANY) + 1
     assert held == [(11, place, place, appointment(KEY).key, True)]
+
+
+def test_a_record_of_a_load_that_is_too_long_is_held_back(hub: Hub) -> None:
+    hub.load("mss", *(meter(mpan(number), f"L{number}") for number in MANY), meter(KEY, "L1", make="M" * LONGEST))
+
+    assert hub.rows("select source_key, left(reason, 25) from golden.quarantine") == [
+        (f"public.meter|{KEY}|L1", "values of more than 3500 ")
+    ]
+    assert hub.value("select count(*) from golden.meter") == len(MANY)
 
 
 def test_a_row_that_is_wrong_to_the_end_of_the_batch_is_held_once(hub: Hub) -> None:
