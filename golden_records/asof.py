@@ -71,6 +71,7 @@ _FIRST = """
 IS_RANKED_FIRST = journal.SOURCE_OF.format(change_id="{change_id}") + _FIRST
 """Whether a change is of a system that comes first for a group; null where there is no change."""
 
+# What loads have read, in blocks or not, was said on no day that is known: single changes alone are looked through.
 DAY_OF_CHANGE = """
 (select (j.committed_at at time zone 'Europe/London')::date from golden.journal_change j
  where j.change_id = {change_id} and j.op <> 'r')"""

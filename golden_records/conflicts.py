@@ -41,8 +41,7 @@ join stage_tx t using (tx)
 left join {survivorship.COPIES} c using (golden_id, item_group, tx)
 where not s.is_aside and (
     c.copies is not null or item_group = '{_LINED}'
-    or exists (select from golden.conflict o
-               where o.closed_at is null and o.golden_id = s.golden_id and o.item_group = s.item_group offset 0))
+    or {survivorship.DID_DIFFER})
 """
 
 _COMPARE = """

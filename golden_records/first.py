@@ -71,7 +71,7 @@ def _survivors(*, appointed: str = "", last: str = "", order: str = _BY_RANK) ->
         appointed=appointed,
         last=last,
         order=order,
-        differing=survivorship.DIFFERING.format(did_differ="false"),
+        differing=survivorship.DIFFERING.format(did_differ="false"),  # what has no version yet has no conflict
         spoken=survivorship.SPOKEN,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import polars as pl
 import psycopg
 
-from golden_records import staging
+from golden_records import json_text, staging
 
 CHANGES_PER_BLOCK = 32_768  # change_id = block * CHANGES_PER_BLOCK + change_no
 SOURCE_BITS = 10  # the lowest bits of a change id are its source, so that a value's lineage is one number
@@ -30,9 +30,8 @@ _COLUMNS = (
     "payload",
 )
 _CHANGES = "golden.journal_change"
-_BLOCK = 256  # changes; whoever reads one of them reads them all
+_PACKED = 256  # changes in a row of journal_block; whoever reads one of them reads them all
 _LONGEST = 100_000  # bytes of a payload
-_BLOCK_COLUMNS = _COLUMNS[:7]
 _INSERT_BLOCK = """
 insert into golden.journal_block (source_id, commit_lsn, first_ordinal, first_change_id, last_change_id, xid,
                                   committed_at, relation, changes)
@@ -118,11 +117,11 @@ def _record_blocks(connection: psycopg.Connection, changes: pl.DataFrame) -> Non
 
 
 def _blocks(changes: pl.DataFrame) -> Iterator[tuple[object, ...]]:
-    source_id, lsn, ordinal, change_id, xid, committed_at, relation = changes.row(0)[: len(_BLOCK_COLUMNS)]
+    source_id, lsn, ordinal, change_id, xid, committed_at, relation, *_ = changes.row(0)
     members = (member.fill_null("null") for member in (_quoted(changes), pl.col("payload")))
     packed = changes.select_seq(pl.format("[{},{}]", *members)).to_series().to_list()
-    for start in range(0, len(packed), _BLOCK):
-        part = packed[start : start + _BLOCK]
+    for start in range(0, len(packed), _PACKED):
+        part = packed[start : start + _PACKED]
         first_id, last_id = (change_id + (place << SOURCE_BITS) for place in (start, start + len(part) - 1))
         body = f"[{','.join(part)}]"
         yield source_id, lsn, ordinal + start, first_id, last_id, xid, committed_at, relation, body
@@ -131,8 +130,8 @@ def _blocks(changes: pl.DataFrame) -> Iterator[tuple[object, ...]]:
 def _quoted(changes: pl.DataFrame) -> pl.Expr:
     """Write source keys as JSON: as they are between quotes, unless any has what JSON escapes."""
     key = pl.col("source_key")
-    if changes["source_key"].str.contains(r'["\\\x00-\x1f]').any():
-        return pl.struct(key.alias("")).struct.json_encode().str.strip_prefix('{"":').str.strip_suffix("}")
+    if changes["source_key"].str.contains(json_text.NEEDS_ESCAPE).any():
+        return json_text.escaped(key)
     return pl.concat_str(pl.lit('"'), key, pl.lit('"'))
 
 

@@ -101,8 +101,11 @@ DIFFERING = """survived as materialized (
                 else exists (select from unnest(s.values) v (copy) where not v.copy <@ s.survivor) end
         or {did_differ})
 )"""
-DID_DIFFER = """exists (select from golden.conflict k where k.closed_at is null and k.golden_id = s.golden_id
-                   and k.item_group = s.item_group offset 0)"""
+
+DID_DIFFER = """exists (
+    select from golden.conflict k
+    where k.closed_at is null and k.golden_id = s.golden_id and k.item_group = s.item_group offset 0)"""
+"""Whether a copy of the group `s` differed before: a conflict stands open."""
 
 # The candidates of most groups are two or three; a query for each would take longer than all else there.
 REVERSED = """

@@ -9,10 +9,10 @@ from functools import cache, partial
 
 import polars as pl
 
+from golden_records import json_text
 from mdm.capture import array_values, scalar_values, temporal_values
 from mdm.capture.types import ColumnType, Shape
 
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 _DATE = "%Y-%m-%d"
 _UTC = "+00"
 _DECIMAL_WORDS = {"NaN": "NAN", "Infinity": "POSITIVE_INFINITY", "-Infinity": "NEGATIVE_INFINITY"}
@@ -82,7 +82,7 @@ def _look(values: pl.DataFrame, columns: Sequence[ColumnPlan], *, snapshot: bool
     for index, plan in enumerate(columns):
         column = pl.col(f"c{index}")
         if plan.type.shape in {Shape.TEXT, Shape.NAME}:
-            asked.append(column.str.contains(_NEEDS_ESCAPE).any().alias(f"e{index}"))
+            asked.append(column.str.contains(json_text.NEEDS_ESCAPE).any().alias(f"e{index}"))
         odd = _odd(column, plan.type, snapshot=snapshot)
         if odd is not None:
             asked.append(odd.any().alias(f"o{index}"))
@@ -123,7 +123,7 @@ def _member(raw: pl.Expr, plan: ColumnPlan, seen: _Seen, *, snapshot: bool) -> t
     if plan.type.shape == Shape.NAME and not snapshot:
         return "", pl.when(raw.is_null()).then(pl.lit(plan.null)).otherwise(pl.lit(plan.null)), ""  # one for each row
     if seen.escapes:
-        encoded = pl.struct(raw.alias("")).struct.json_encode().str.strip_prefix('{"":').str.strip_suffix("}")
+        encoded = json_text.escaped(raw)
         return "", pl.when(raw.is_null()).then(pl.lit(plan.null)).otherwise(encoded) if seen.nulls else encoded, ""
     text, is_string = _text(raw, plan.type, seen, snapshot=snapshot)
     if plan.type.shape not in _TOTAL or seen.nulls or seen.odd:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-import polars as pl
 from psycopg import IsolationLevel, sql
 
 from golden_records import statistics
@@ -122,19 +121,19 @@ class InitialLoad:
 
     def _marked(self, hub: Connection, mapped: MappedBatch) -> MappedBatch:
         """Give records the golden ids of their keys; what nobody has met yet is claimed, by one reader at a time."""
-        marked, unknown = self._mark(mapped)
-        if self._keys.are_full or not unknown.any():
+        marked = self._mark(mapped)
+        if self._keys.are_full or not self._keys.present_unknown(marked.records).any():
             return marked
         with self._claiming:
-            marked, unknown = self._mark(mapped)
+            marked = self._mark(mapped)  # another reader may have claimed them meanwhile
+            unknown = self._keys.present_unknown(marked.records)
             if unknown.any():
                 retried(partial(self._claim, hub, marked, unknown.to_list()), source=self.captured.name)
-        return self._mark(mapped)[0]
+                marked = self._mark(mapped)
+        return marked
 
-    def _mark(self, mapped: MappedBatch) -> tuple[MappedBatch, pl.Series]:
-        """Mark the records, and tell which of them present a key that is not known."""
-        marked = replace(mapped, records=self._keys.mark(mapped.records))
-        return marked, self._keys.present_unknown(marked.records)
+    def _mark(self, mapped: MappedBatch) -> MappedBatch:
+        return replace(mapped, records=self._keys.mark(mapped.records))
 
     def _claim(self, hub: Connection, marked: MappedBatch, chosen: Sequence[bool]) -> None:
         """Claim new keys; one that PostgreSQL refuses is met again, and held back, when its record is mastered."""
